@@ -1,0 +1,1 @@
+"""One module per outside world; nothing else does IO."""

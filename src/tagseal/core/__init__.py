@@ -1,0 +1,1 @@
+"""Rules: bytes in, verdict out; no IO."""

@@ -1,0 +1,1 @@
+"""Loopback services that speak the real protocols, for rehearsals and tests."""
