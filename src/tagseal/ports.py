@@ -136,9 +136,7 @@ class SignatureRead:
 class SignatureChecker(Protocol):
     """Verifies detached signatures against given keys and nothing else: no keyring, no agent, no home."""
 
-    def check(
-        self, payload: bytes, signature: bytes, keys: Sequence[TrustedKey], *, at: datetime
-    ) -> SignatureRead:
+    def check(self, payload: bytes, signature: bytes, keys: Sequence[TrustedKey], *, at: datetime) -> SignatureRead:
         """Check an SSH (namespace `git`) or OpenPGP signature as it stands in a git object, at time `at`.
 
         Raises: signature-tool-missing, signature-unreadable.
@@ -422,9 +420,7 @@ class Forge(Protocol):
     def release(self, tag: str) -> ForgeRelease | None:
         """Return the release (draft or published) of a tag, or None. Raises: several-releases, service-*."""
 
-    def create_draft(
-        self, *, tag: str, commit: str, title: str, notes: str, prerelease: bool
-    ) -> ForgeRelease:
+    def create_draft(self, *, tag: str, commit: str, title: str, notes: str, prerelease: bool) -> ForgeRelease:
         """Create a draft."""
 
     def upload_asset(self, release: ForgeRelease, path: Path) -> ForgeAsset:

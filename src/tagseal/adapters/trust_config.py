@@ -61,9 +61,7 @@ class TrustConfig:
     """PEM file with the certificate authority of the services, for loopback HTTPS; empty: the system's."""
 
 
-PYPI: Final = IndexEndpoints(
-    name="pypi", upload_url="https://upload.pypi.org/legacy/", base_url="https://pypi.org"
-)
+PYPI: Final = IndexEndpoints(name="pypi", upload_url="https://upload.pypi.org/legacy/", base_url="https://pypi.org")
 TESTPYPI: Final = IndexEndpoints(
     name="testpypi", upload_url="https://test.pypi.org/legacy/", base_url="https://test.pypi.org"
 )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tagseal import ports
     from tagseal.secret import Secret
 
-# ruff: noqa: PLC0415 - imports stand where they are used: a step loads only what it needs
-
 
 @dataclass(kw_only=True)
 class LazyAdapters:

@@ -49,9 +49,7 @@ def decode(kind: type[T], data: Json, *, where: str = "$") -> T:
 
 
 def _bad(where: str, expected: str) -> TagsealError:
-    return TagsealError(
-        RESULT_INVALID, f"The result does not have the expected form: {where} is not {expected}."
-    )
+    return TagsealError(RESULT_INVALID, f"The result does not have the expected form: {where} is not {expected}.")
 
 
 def _decode(kind: object, data: Json, where: str) -> object:

@@ -35,9 +35,7 @@ STEPS: Final[Mapping[str, Entry]] = MappingProxyType(
         "inspect": Entry("tagseal.steps.inspect", {"": (*_BUILT, "compare")}),
         "hash": Entry("tagseal.steps.hash", {"": ("build.a", "compare", "inspect")}),
         "provenance": Entry("tagseal.steps.provenance", {"": (*_BUILT, "compare", "inspect", "hash")}),
-        "sign": Entry(
-            "tagseal.steps.sign", {"release": (*_BUILT, "compare", "inspect", "hash", "provenance")}
-        ),
+        "sign": Entry("tagseal.steps.sign", {"release": (*_BUILT, "compare", "inspect", "hash", "provenance")}),
         "publish": Entry("tagseal.steps.publish", {"": (*_SEALED, "release.draft")}),
         "release": Entry(
             "tagseal.steps.release",
@@ -47,9 +45,7 @@ STEPS: Final[Mapping[str, Entry]] = MappingProxyType(
             },
         ),
         "verify-release": Entry("tagseal.steps.verify_release", {"": (*_SEALED, "release.draft", "publish")}),
-        "report": Entry(
-            "tagseal.steps.report", {"": (*_SEALED, "release.draft", "publish", "verify-release")}
-        ),
+        "report": Entry("tagseal.steps.report", {"": (*_SEALED, "release.draft", "publish", "verify-release")}),
     }
 )
 """Step name -> entry, in the order `--help` lists them; RELEASE_ORDER is the order they run in."""
@@ -70,7 +66,7 @@ def split_node(name: str) -> tuple[str, str]:
 
 def load(name: str) -> Step[object]:
     """Import one step's module and return its `STEP`."""
-    from importlib import import_module  # noqa: PLC0415 - only the chosen step is imported
+    from importlib import import_module
 
     step: Step[object] = import_module(STEPS[name].module).STEP
     return step
