@@ -1,0 +1,189 @@
+"""The loopback HTTP server under every rehearsal service, with faults on demand.
+
+A service is a function from `Request` to `Response`. Faults (status, delay, cut connection, nonsense) are set
+by tests and by people who want to see what a release does when a service misbehaves.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tagseal.core.canonical import Json
+
+MAX_BODY_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it came in."""
+
+    method: str
+    path: str
+    """Without the query."""
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong for requests whose `METHOD path` starts with `match`, `times` times."""
+
+    match: str
+    times: int = 1
+    status: int | None = None
+    body: bytes = b'{"message":"injected"}'
+    delay_s: float = 0.0
+    cut: bool = False
+    """Close the connection after half of the headers."""
+    after: bool = False
+    """Let the service act first, then fail: the answer is lost, the effect stays."""
+
+
+def json_response(status: int, value: Json, *, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON answer."""
+    return Response(status=status, body=json.dumps(value).encode(), headers=headers or {})
+
+
+class Server:
+    """A loopback server around a handler; use as a context manager or call `start` and `stop`."""
+
+    def __init__(self, handler: Callable[[Request], Response], *, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on 127.0.0.1 and a free port at once; answer from `start` on."""
+        self._handle = handler
+        self._lock = threading.Lock()
+        self._faults: list[list[object]] = []
+        self.log: list[tuple[str, str, int]] = []
+        """(method, path with query, status) of every answered request; status 0 is a cut connection."""
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_class(self))
+        self._http.daemon_threads = True
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self._http.server_port
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port."""
+        self._http.shutdown()
+        self._http.server_close()
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Inject `fault` within the block."""
+        entry: list[object] = [fault, fault.times]
+        with self._lock:
+            self._faults.append(entry)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._faults.remove(entry)
+
+    def take_fault(self, line: str) -> Fault | None:
+        """Return the fault for a request line `METHOD path`, counting it down."""
+        with self._lock:
+            for entry in self._faults:
+                fault, left = entry
+                if isinstance(fault, Fault) and isinstance(left, int) and left and line.startswith(fault.match):
+                    entry[1] = left - 1
+                    return fault
+        return None
+
+    def answer(self, request: Request) -> Response:
+        """Return the service's answer."""
+        return self._handle(request)
+
+
+def _handler_class(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """Reads one request, applies faults, writes one answer."""
+
+        protocol_version = "HTTP/1.1"
+        timeout = 60
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            """Stay silent: `server.log` has it."""
+
+        def _serve(self) -> None:
+            url = urllib.parse.urlsplit(self.path)
+            fault = server.take_fault(f"{self.command} {url.path}")
+            if fault and fault.delay_s:
+                time.sleep(fault.delay_s)
+            request = Request(
+                method=self.command,
+                path=urllib.parse.unquote(url.path),
+                query=urllib.parse.parse_qs(url.query, keep_blank_values=True),
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=self._body(),
+            )
+            if fault is None or fault.after:
+                response = server.answer(request)
+            if fault and fault.cut:
+                server.log.append((self.command, self.path, 0))
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            if fault and fault.status is not None:
+                response = Response(status=fault.status, body=fault.body)
+            elif fault is not None and not fault.after:
+                response = server.answer(request)
+            self._write(response)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                parts = []
+                while size := int(self.rfile.readline().split(b";")[0], 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(parts)
+            return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES))
+
+        def _write(self, response: Response) -> None:
+            server.log.append((self.command, self.path, response.status))
+            self.send_response(response.status, response.reason)
+            for name, value in response.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", response.content_type)
+            self.send_header("Content-Length", str(len(response.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(response.body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    return Handler
