@@ -10,6 +10,7 @@ from tagseal.core import canonical, jsonable
 
 if TYPE_CHECKING:
     from tagseal import ports
+    from tagseal.core.facts import SourceFacts
 
 R = TypeVar("R")
 
@@ -66,6 +67,19 @@ class TrustFacts:
     """The SAN our seal workflow's certificates carry; empty when the configuration names none (production)."""
     builder_digest: str
     """Build Signer Digest to insist on; empty when none is named."""
+
+    def signer_of(self, source: SourceFacts) -> ports.ExpectedSigner:
+        """Return who must have signed a release: the named builder, running for that repository, tag and commit."""
+        from tagseal.ports import ExpectedSigner
+
+        return ExpectedSigner(
+            issuer=self.oidc_issuer,
+            san=self.builder_san or None,
+            signer_digest=self.builder_digest or None,
+            repository=source.repository,
+            ref=f"refs/tags/{source.tag}",
+            commit=source.commit,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

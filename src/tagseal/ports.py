@@ -400,6 +400,8 @@ class ForgeAsset:
     """`sha256:<hex>` as the forge computed it; empty when it does not say."""
     is_complete: bool
     """False for an upload that was cut off."""
+    url: str
+    """Where the public downloads it once the release is published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +421,9 @@ class Forge(Protocol):
 
     def release(self, tag: str) -> ForgeRelease | None:
         """Return the release (draft or published) of a tag, or None. Raises: several-releases, service-*."""
+
+    def published_tags(self) -> tuple[str, ...]:
+        """Return the tags of the published releases that are not pre-releases, newest first; at most 1,000."""
 
     def create_draft(self, *, tag: str, commit: str, title: str, notes: str, prerelease: bool) -> ForgeRelease:
         """Create a draft."""
@@ -447,6 +452,9 @@ class Files(Protocol):
 
     def path(self, path: str) -> Path:
         """Return the real path of a file the step declares in `reads`, for streaming. Raises: release-file-missing."""
+
+    def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Return path -> `sha256:<hex>` of files the step declares in `reads`, hashed side by side and only once."""
 
     def write(self, path: str, data: bytes) -> None:
         """Write an output the step declares in `writes`; it becomes visible when the whole step has ended well."""

@@ -96,11 +96,17 @@ class LazyAdapters:
         """The package index."""
         from tagseal.adapters.index import WarehouseIndex
 
-        return WarehouseIndex(self.config.index, clock=self.clock)
+        return WarehouseIndex(self.config.index, clock=self.clock, ca_file=self.config.ca_file)
 
     @cached_property
     def forge(self) -> ports.Forge:
         """The forge's releases."""
         from tagseal.adapters.github import GitHubForge
 
-        return GitHubForge(self.config.forge_api_url, self.repository or "", self.forge_token)
+        return GitHubForge(
+            self.config.forge_api_url,
+            self.repository or "",
+            self.forge_token,
+            clock=self.clock,
+            ca_file=self.config.ca_file,
+        )

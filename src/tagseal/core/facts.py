@@ -101,6 +101,17 @@ class BuildFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectFacts:
+    """Result of `inspect`: the files to publish, as measured from their bytes."""
+
+    package: str
+    """Canonical project name (PEP 503), the one all files agree on."""
+    artifacts: tuple[Artifact, ...]
+    """Sorted by name."""
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
     """One line of SHA256SUMS."""
 
@@ -129,4 +140,31 @@ class PublishFacts:
     index: str
     """Name of the index in the trust configuration."""
     receipts: tuple[UploadReceipt, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFacts:
+    """Result of each leg of `release`."""
+
+    url: str
+    """The release's web page."""
+    is_draft: bool
+    assets: tuple[Sum, ...]
+    """Every asset as it was read back, sorted by name."""
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyFacts:
+    """Result of `verify-release`: what the public can download, verified."""
+
+    index: str
+    """Name of the index in the trust configuration."""
+    files: tuple[Sum, ...]
+    """The files whose bytes are equal in SHA256SUMS, on the index and on the forge; sorted by name."""
+    builder_id: str
+    """The verified signer: the certificate's SAN; empty when nothing was verified."""
+    builder_digest: str
+    """The verified signer's commit (Build Signer Digest); empty when nothing was verified."""
     checks: tuple[Check, ...]
