@@ -1,0 +1,60 @@
+"""The two kinds of file a release has, told apart by name; reading either; and their content digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+from tagseal.core.archive import Limits, Member
+from tagseal.core.archive_tar import read_sdist
+from tagseal.core.archive_zip import read_wheel
+from tagseal.errors import Code, ExitCode, TagsealError
+
+ARTIFACT_NAME_INVALID: Final = Code(
+    id="artifact-name-invalid",
+    exit_code=ExitCode.FAIL,
+    why="Installers and the index take name, version and platform from the file's name alone.",
+    fix="Publish only what a current build backend makes: one `name-version.tar.gz` and wheels (`.whl`).",
+)
+
+_DIGEST_HEADER: Final = "tagseal content digest v1\n"
+
+
+def kind_of(name: str) -> str:
+    """Return `sdist` or `wheel`.
+
+    Raises:
+        TagsealError: `artifact-name-invalid`.
+    """
+    if name.endswith(".tar.gz"):
+        return "sdist"
+    if name.endswith(".whl"):
+        return "wheel"
+    raise TagsealError(ARTIFACT_NAME_INVALID, f"{name!a} is neither an sdist (.tar.gz) nor a wheel (.whl).")
+
+
+def read_artifact(name: str, data: bytes, limits: Limits | None = None) -> tuple[Member, ...]:
+    """Return the files of an sdist or wheel, in the archive's order.
+
+    Raises:
+        TagsealError: `artifact-name-invalid`, any `archive-*` code.
+    """
+    return read_sdist(name, data, limits) if kind_of(name) == "sdist" else read_wheel(data, limits)
+
+
+def content_digest(members: Iterable[Member]) -> str:
+    """Return `sha256:<hex>` over path, executable bit and content of all files: independent of any compressor.
+
+    The digested text is described in docs/reference/formats.md, "Content digest".
+    """
+    lines = [
+        f"{'100755' if member.is_executable else '100644'} {hashlib.sha256(member.data).hexdigest()} {member.path}\n"
+        for member in sorted(members, key=by_path)
+    ]
+    return "sha256:" + hashlib.sha256((_DIGEST_HEADER + "".join(lines)).encode("utf-8")).hexdigest()
+
+
+def by_path(member: Member) -> bytes:
+    """Sort key: the path's UTF-8 bytes, the same order everywhere."""
+    return member.path.encode("utf-8")
