@@ -20,6 +20,8 @@ class Entry:
     """One line of the registry."""
 
     module: str
+    summary: str
+    """One line, the same as the step's own `summary`: help must not import every step."""
     legs: Mapping[str, tuple[str, ...]]
     """Leg -> its predecessors' nodes; a step without legs has the single leg `""`. The first is the default."""
 
@@ -29,23 +31,62 @@ _SEALED: Final = (*_BUILT, "compare", "inspect", "hash", "provenance", "sign.rel
 
 STEPS: Final[Mapping[str, Entry]] = MappingProxyType(
     {
-        "verify-source": Entry("tagseal.steps.verify_source", {"": ()}),
-        "build": Entry("tagseal.steps.build", {"a": ("verify-source",), "b": ("verify-source",)}),
-        "compare": Entry("tagseal.steps.compare", {"": _BUILT}),
-        "inspect": Entry("tagseal.steps.inspect", {"": (*_BUILT, "compare")}),
-        "hash": Entry("tagseal.steps.hash", {"": ("build.a", "compare", "inspect")}),
-        "provenance": Entry("tagseal.steps.provenance", {"": (*_BUILT, "compare", "inspect", "hash")}),
-        "sign": Entry("tagseal.steps.sign", {"release": (*_BUILT, "compare", "inspect", "hash", "provenance")}),
-        "publish": Entry("tagseal.steps.publish", {"": (*_SEALED, "release.draft")}),
+        "verify-source": Entry(
+            "tagseal.steps.verify_source",
+            "Verify the tag's signature, its commit and its place on the release branch.",
+            {"": ()},
+        ),
+        "build": Entry(
+            "tagseal.steps.build",
+            "Build sdist and wheel in a sandbox without network, from the tag's tree.",
+            {"a": ("verify-source",), "b": ("verify-source",)},
+        ),
+        "compare": Entry(
+            "tagseal.steps.compare",
+            "Compare the two builds byte by byte, and the sdist with the tag's tree.",
+            {"": _BUILT},
+        ),
+        "inspect": Entry(
+            "tagseal.steps.inspect",
+            "Inspect the built files: archive safety, metadata, version, index rules, secrets.",
+            {"": (*_BUILT, "compare")},
+        ),
+        "hash": Entry(
+            "tagseal.steps.hash", "Write SHA256SUMS for every file in dist/.", {"": ("build.a", "compare", "inspect")}
+        ),
+        "provenance": Entry(
+            "tagseal.steps.provenance",
+            "Write the SLSA provenance and publish statements, unsigned.",
+            {"": (*_BUILT, "compare", "inspect", "hash")},
+        ),
+        "sign": Entry(
+            "tagseal.steps.sign",
+            "Sign statements and files with Sigstore, and verify what was signed.",
+            {"release": (*_BUILT, "compare", "inspect", "hash", "provenance")},
+        ),
+        "publish": Entry(
+            "tagseal.steps.publish",
+            "Upload the sealed files with their attestations to the package index.",
+            {"": (*_SEALED, "release.draft")},
+        ),
         "release": Entry(
             "tagseal.steps.release",
+            "Draft and publish the release on the forge with all evidence.",
             {
                 "draft": _SEALED,
                 "complete": (*_SEALED, "release.draft", "publish", "verify-release", "report"),
             },
         ),
-        "verify-release": Entry("tagseal.steps.verify_release", {"": (*_SEALED, "release.draft", "publish")}),
-        "report": Entry("tagseal.steps.report", {"": (*_SEALED, "release.draft", "publish", "verify-release")}),
+        "verify-release": Entry(
+            "tagseal.steps.verify_release",
+            "Verify what the public can download against what was sealed.",
+            {"": (*_SEALED, "release.draft", "publish")},
+        ),
+        "report": Entry(
+            "tagseal.steps.report",
+            "Write the evidence report: report.md and report.json.",
+            {"": (*_SEALED, "release.draft", "publish", "verify-release")},
+        ),
     }
 )
 """Step name -> entry, in the order `--help` lists them; RELEASE_ORDER is the order they run in."""

@@ -1,0 +1,7 @@
+"""`python -m tagseal`."""
+
+import sys
+
+from tagseal.cli import main
+
+sys.exit(main())

@@ -1,0 +1,276 @@
+"""The release directory on disk: atomic writes, digests, and the part of it that one step may touch.
+
+A step writes into `.staging/<node>/`; when it has ended well everything is moved into place and `record.json`
+comes last. Whatever interrupts it before that, the directory is as it was or lacks this step's record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tagseal.core.graph import FILE_ADDED, FILE_CHANGED
+from tagseal.errors import Code, ExitCode, TagsealError
+
+RELEASE_FILE_MISSING: Final = Code(
+    id="release-file-missing",
+    exit_code=ExitCode.FAIL,
+    why="A step works only on what the steps before it wrote.",
+    fix="Run the step that writes it, with the same --release-dir.",
+)
+RELEASE_FILE_TOO_LARGE: Final = Code(
+    id="release-file-too-large",
+    exit_code=ExitCode.FAIL,
+    why="A file without limit could use up the memory of a step that holds a token.",
+    fix="Look at what wrote the file; such files are small.",
+)
+RELEASE_DIR_UNUSABLE: Final = Code(
+    id="release-dir-unusable",
+    exit_code=ExitCode.USAGE,
+    why="The release directory is the only channel between steps.",
+    fix="Name a folder that can be written, with --release-dir.",
+)
+STEP_BUSY: Final = Code(
+    id="step-busy",
+    exit_code=ExitCode.USAGE,
+    why="Two processes writing the same part of a release would leave a mixture.",
+    fix="Wait for the other process, or stop it, and run the step again.",
+)
+
+_CHUNK_BYTES: Final = 4 * 2**20
+
+
+def sha256_of(path: Path) -> str:
+    """Return `sha256:<hex>` of a file, read in chunks (the interpreter lock is free while hashing)."""
+    state = hashlib.sha256()
+    buffer = memoryview(bytearray(_CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            state.update(buffer[:count])
+    return f"sha256:{state.hexdigest()}"
+
+
+def sha256_of_all(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the digests of many files, hashed side by side; in the order given."""
+    if len(paths) < 2:  # noqa: PLR2004 - a pool for one file is slower than the file
+        return tuple(sha256_of(path) for path in paths)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=min(len(paths), os.cpu_count() or 1)) as pool:
+        return tuple(pool.map(sha256_of, paths))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: temporary file in the same folder, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class ReleaseDir:
+    """A release directory as a whole: for the runner and the auditor, not for steps."""
+
+    def __init__(self, root: Path) -> None:
+        """Create the folder when it is not there."""
+        self.root = root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TagsealError(RELEASE_DIR_UNUSABLE, f"{root} cannot be used: {error.strerror}.") from error
+
+    def read(self, path: str, *, max_bytes: int = 64 * 2**20) -> bytes | None:
+        """Return a file's bytes, or None when it is not there.
+
+        Raises:
+            TagsealError: `release-file-too-large`; a symbolic link anywhere below the root counts as missing.
+        """
+        if not self.is_plain(path):
+            return None
+        with (self.root / path).open("rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise TagsealError(RELEASE_FILE_TOO_LARGE, f"{path} has more than {max_bytes} bytes.")
+        return data
+
+    def is_plain(self, path: str) -> bool:
+        """Tell whether `path` is a regular file that no symbolic link below the root leads to."""
+        full = self.root / path
+        parts = [full, *full.parents]
+        below = parts[: parts.index(self.root)]
+        return full.is_file() and not any(part.is_symlink() for part in below)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the sorted base names in a folder, of files of any kind but folders."""
+        full = self.root / folder
+        if not full.is_dir():
+            return ()
+        return tuple(sorted(entry.name for entry in os.scandir(full) if not entry.is_dir(follow_symlinks=False)))
+
+    def step_folders(self) -> tuple[str, ...]:
+        """Return the sorted names of the folders below `steps/`."""
+        full = self.root / "steps"
+        return tuple(sorted(entry.name for entry in os.scandir(full))) if full.is_dir() else ()
+
+    def walk(self) -> Iterator[str]:
+        """Yield the path of everything that is not a folder, `.staging` excepted, sorted within each folder."""
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = sorted(name for name in folders if not (folder == str(self.root) and name == ".staging"))
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            for name in sorted([*files, *links]):
+                yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    @contextlib.contextmanager
+    def lock(self, node: str) -> Iterator[Path]:
+        """Hold one node's lock and give its empty staging folder, removed afterwards.
+
+        Raises:
+            TagsealError: `step-busy`.
+        """
+        staging = self.root / ".staging"
+        staging.mkdir(exist_ok=True)
+        with (staging / f"{node}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise TagsealError(STEP_BUSY, f"Another process is running {node} in {self.root}.") from error
+            folder = staging / node
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def commit(self, staged: Path, record_path: str, old_outputs: Sequence[str]) -> None:
+        """Move everything from `staged` into place; the record goes away first and comes back last."""
+        (self.root / record_path).unlink(missing_ok=True)
+        for path in old_outputs:
+            if self._inside(path):
+                (self.root / path).unlink(missing_ok=True)
+        files = sorted(entry for entry in staged.rglob("*") if entry.is_file())
+        record = staged / record_path
+        for file in [*(entry for entry in files if entry != record), record]:
+            target = self.root / file.relative_to(staged)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+        _sync_folder((self.root / record_path).parent)
+
+    def _inside(self, path: str) -> bool:
+        full = self.root / path
+        return ".." not in Path(path).parts and full.is_relative_to(self.root)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class StepFiles:
+    """`ports.Files`: one leg's window on the release directory.
+
+    What it reads is compared with what the records before it say was written: a file that was changed or added
+    in between is refused when it is opened.
+    """
+
+    def __init__(
+        self,
+        release: ReleaseDir,
+        *,
+        staged: Path,
+        reads: Sequence[str],
+        writes: Sequence[str],
+        recorded: Mapping[str, str],
+    ) -> None:
+        """`reads` and `writes` are path patterns with `*` for one part; `recorded` is path -> digest of what the
+        records of this leg's ancestors name, their own `record.json` included.
+        """
+        self._release = release
+        self._staged = staged
+        self._reads = _pattern(reads)
+        self._writes = _pattern(writes)
+        self._recorded = recorded
+        self.inputs: dict[str, str] = {}
+        """What was opened: path -> digest."""
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        found = self._release.names(folder)
+        for name in found:
+            self._declared(f"{folder}/{name}")
+            if f"{folder}/{name}" not in self._recorded:
+                raise TagsealError(FILE_ADDED, f"No record says who wrote {folder}/{name}.")
+        gone = [p for p in self._recorded if p.rpartition("/")[0] == folder and p.rpartition("/")[2] not in found]
+        if gone:
+            raise TagsealError(RELEASE_FILE_MISSING, f"{min(gone)} is not there.")
+        return found
+
+    def read(self, path: str, *, max_bytes: int = 64 * 2**20) -> bytes:
+        self._declared(path)
+        data = self._release.read(path, max_bytes=max_bytes)
+        if data is None:
+            raise TagsealError(RELEASE_FILE_MISSING, f"{path} is not there.")
+        self._note(path, f"sha256:{hashlib.sha256(data).hexdigest()}")
+        return data
+
+    def path(self, path: str) -> Path:
+        self.digests((path,))
+        return self._release.root / path
+
+    def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
+        missing = [path for path in paths if path not in self.inputs]
+        for path in missing:
+            self._declared(path)
+            if not self._release.is_plain(path):
+                raise TagsealError(RELEASE_FILE_MISSING, f"{path} is not there.")
+        for path, value in zip(missing, sha256_of_all([self._release.root / p for p in missing]), strict=True):
+            self._note(path, value)
+        return {path: self.inputs[path] for path in paths}
+
+    def exists(self, path: str) -> bool:
+        self._declared(path)
+        return self._release.is_plain(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        write_atomically(self.output(path), data)
+
+    def output(self, path: str) -> Path:
+        if not self._writes.fullmatch(path):
+            raise ValueError(f"the step does not declare that it writes {path}")
+        full = self._staged / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        return full
+
+    def _declared(self, path: str) -> None:
+        if not self._reads.fullmatch(path):
+            raise ValueError(f"the step does not declare that it reads {path}")
+
+    def _note(self, path: str, found: str) -> None:
+        recorded = self._recorded.get(path)
+        if recorded is None:
+            raise TagsealError(FILE_ADDED, f"No record of a step before this one says who wrote {path}.")
+        if recorded != found:
+            raise TagsealError(FILE_CHANGED, f"{path} was changed after it was written.")
+        self.inputs[path] = found
+
+
+def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(glob).replace(r"\*", "[^/]+") for glob in globs) or r"(?!)")

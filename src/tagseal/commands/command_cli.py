@@ -1,0 +1,50 @@
+"""`tagseal <command>`: options to parameters, run, and what a person or a program sees of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from tagseal import __version__
+from tagseal.command import Command, Console
+from tagseal.commands import load, options
+from tagseal.core import canonical
+from tagseal.secret import mask
+
+
+def run(name: str, words: Sequence[str]) -> int:
+    """Run `tagseal <command> …`; return the exit code.
+
+    Raises:
+        TagsealError: what the command raises, and usage errors.
+    """
+    command = load(name)
+    found = make_parser(command).parse(words)
+    outcome = command.run(options.build(command.params, found), Console(found.json, found.quiet))
+    if found.json:
+        data = {
+            "tagseal": __version__,
+            "command": name,
+            "verdict": str(outcome.verdict),
+            "exit_code": int(outcome.exit_code),
+            "result": outcome.data,
+        }
+        print(mask(canonical.dump(data).decode()), end="")
+    else:
+        print(mask(outcome.text))
+    return int(outcome.exit_code)
+
+
+def make_parser(command: Command[object]) -> options.Parser:
+    """Return the parser of one command."""
+    parser = options.Parser(
+        prog=f"tagseal {command.name}",
+        description=command.summary,
+        epilog=f"Example: {command.example}" if command.example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    options.add(parser, command.params, command.positional)
+    return parser

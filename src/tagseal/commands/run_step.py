@@ -1,0 +1,228 @@
+"""Runs one leg of one step: checks the records before it, gives it its files, writes its result and record."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tagseal import __version__
+from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically
+from tagseal.context import Adapters, Context, Run
+from tagseal.core import canonical, record
+from tagseal.core.checks import Verdict, overall
+from tagseal.core.graph import RECORD_EDITED, RECORD_FOREIGN_RUN, STEP_FAILED
+from tagseal.errors import Code, ExitCode, TagsealError
+from tagseal.ports import Progress
+from tagseal.step import Step, StepResult
+from tagseal.steps import STEPS, load, node, split_node
+
+STEP_NOT_RUN: Final = Code(
+    id="step-not-run",
+    exit_code=ExitCode.USAGE,
+    why="Each step stands on the ones before it; `tagseal --help` lists them in order.",
+    fix="Run the step that is named first, with the same --release-dir.",
+)
+LEG_UNKNOWN: Final = Code(
+    id="leg-unknown",
+    exit_code=ExitCode.USAGE,
+    why="The leg names the step's folder in the release directory.",
+    fix="Leave --leg out for the default, or name one of the legs the step has.",
+)
+ERROR_SCHEMA: Final = "https://github.com/tagseal/tagseal/docs/reference/schemas/error.v1.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRun:
+    """What became of one leg."""
+
+    node: str
+    verdict: Verdict
+    result: StepResult | None
+    error: TagsealError | None
+    """A verdict of FAIL that the step could not go on after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What a leg stands on: the verified records of its ancestors."""
+
+    records: Mapping[str, bytes]
+    parsed: Mapping[str, record.Record]
+
+    def recorded(self) -> dict[str, str]:
+        """Return path -> digest of everything the ancestors wrote, their records included."""
+        paths = {f"steps/{name}/record.json": record.digest(data) for name, data in self.records.items()}
+        for entry in self.parsed.values():
+            paths.update(entry.outputs)
+        return paths
+
+
+def resolve_leg(step: str, leg: str) -> str:
+    """Return the leg to run: the one named, or the step's first.
+
+    Raises:
+        TagsealError: `leg-unknown`.
+    """
+    legs = STEPS[step].legs
+    if not leg:
+        return next(iter(legs))
+    if leg not in legs:
+        has = ", ".join(name for name in legs if name) or "no legs"
+        raise TagsealError(LEG_UNKNOWN, f"The step {step} has no leg {leg!r}; it has {has}.")
+    return leg
+
+
+def _stand(release: ReleaseDir, name: str, run_id: str | None) -> _Ground:
+    """Load and check the records of every ancestor of node `name`."""
+    records: dict[str, bytes] = {}
+    parsed: dict[str, record.Record] = {}
+    todo = [name]
+    while todo:
+        step, leg = split_node(todo.pop())
+        for before in STEPS[step].legs[leg]:
+            if before not in records:
+                data = release.read(f"steps/{before}/record.json")
+                if data is None:
+                    raise TagsealError(STEP_NOT_RUN, f"{name} needs {before}, which has not run in {release.root}.")
+                records[before], parsed[before] = data, record.parse(data)
+                todo.append(before)
+    for before, entry in parsed.items():
+        _check_ancestor(before, entry, records, run_id)
+    return _Ground(records=records, parsed=parsed)
+
+
+def _check_ancestor(name: str, entry: record.Record, records: Mapping[str, bytes], run_id: str | None) -> None:
+    if entry.node != name:
+        raise TagsealError(RECORD_EDITED, f"The record in steps/{name} says it is {entry.node}'s.")
+    if run_id is not None and entry.run_id != run_id:
+        raise TagsealError(RECORD_FOREIGN_RUN, f"The record of {name} is of run {entry.run_id}, not of {run_id}.")
+    if entry.verdict is Verdict.FAIL:
+        raise TagsealError(STEP_FAILED, f"The step {name} ended with FAIL.")
+    step, leg = split_node(name)
+    for before in STEPS[step].legs[leg]:
+        if entry.predecessors.get(before) != record.digest(records[before]):
+            raise TagsealError(
+                RECORD_EDITED,
+                f"{name} was made on another record of {before} than the one that is there.",
+                fix=f"Run {name} again: {before} has run since.",
+            )
+
+
+def _expand(patterns: tuple[str, ...], me: str) -> tuple[str, ...]:
+    return tuple(pattern.replace("{me}", me) for pattern in patterns)
+
+
+def run_step(
+    name: str,
+    *,
+    leg: str,
+    params: object,
+    release_dir: Path,
+    project: Path,
+    run: Run,
+    adapters: Adapters,
+    progress: Progress,
+) -> StepRun:
+    """Run one leg; its result, record and link are in the release directory when this returns.
+
+    An error that is a verdict (exit 1) is recorded too and returned in `error`; every other one is raised and
+    leaves the directory as it was.
+
+    Raises:
+        TagsealError: `leg-unknown`, `step-not-run`, `step-busy`, `record-*`, and what the step itself raises.
+    """
+    leg = resolve_leg(name, leg)
+    me = node(name, leg)
+    release = ReleaseDir(release_dir)
+    with release.lock(me) as staged:
+        ground = _stand(release, me, run.id)
+        started = adapters.clock.now()
+        step = load(name)
+        folder = f"steps/{me}"
+        files = StepFiles(
+            release,
+            staged=staged,
+            reads=_expand(step.reads, folder),
+            writes=_expand((*step.writes, *step.writes_by_leg.get(leg, ())), folder),
+            recorded=ground.recorded(),
+        )
+        context = Context(
+            files=files, project=project, leg=leg, me=folder, run=run, adapters=adapters, progress=progress
+        )
+        done = _call(step, context, params, me)
+        if done.error is not None:  # a step that gave up leaves its finding, no outputs
+            for stray in staged.rglob("*"):
+                if stray.is_file():
+                    stray.unlink()
+        _seal(release, staged, done, ground=ground, files=files, run=run, started=_time(started), adapters=adapters)
+    return done
+
+
+def _call(step: Step[object], context: Context, params: object, me: str) -> StepRun:
+    try:
+        result = step.run(context, params)
+    except TagsealError as error:
+        if error.exit_code is not ExitCode.FAIL:
+            raise
+        return StepRun(node=me, verdict=Verdict.FAIL, result=None, error=error)
+    return StepRun(node=me, verdict=overall(result.checks), result=result, error=None)
+
+
+def _time(moment: object) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _seal(
+    release: ReleaseDir,
+    staged: Path,
+    done: StepRun,
+    *,
+    ground: _Ground,
+    files: StepFiles,
+    run: Run,
+    started: str,
+    adapters: Adapters,
+) -> None:
+    """Write result.json, link.json and record.json, and move everything into place."""
+    folder = f"steps/{done.node}"
+    write_atomically(staged / folder / "result.json", result_bytes(done))
+    written = sorted(entry for entry in staged.rglob("*") if entry.is_file())
+    outputs = {
+        path.relative_to(staged).as_posix(): value for path, value in zip(written, sha256_of_all(written), strict=True)
+    }
+    step, leg = split_node(done.node)
+    old = release.read(f"{folder}/record.json")
+    previous = record.parse(old) if old is not None else None
+    same_run = previous is not None and previous.run_id == run.id
+    entry = record.Record(
+        step=step,
+        leg=leg,
+        run_id=run.id,
+        attempt=max(run.attempt, previous.attempt + 1 if previous and same_run and not run.is_actions else 1),
+        started_at=started,
+        finished_at=_time(adapters.clock.now()),
+        tools={"tagseal": __version__, "python": platform.python_version()},
+        inputs=dict(sorted(files.inputs.items())),
+        outputs=outputs,
+        verdict=done.verdict,
+        predecessors={name: record.digest(ground.records[name]) for name in STEPS[step].legs[leg]},
+    )
+    write_atomically(staged / folder / "link.json", record.link(entry))
+    write_atomically(staged / folder / "record.json", record.dump(entry))
+    stale = [path for path in (previous.outputs if previous else {}) if path not in outputs]
+    release.commit(staged, f"{folder}/record.json", stale)
+
+
+def schema_of(step: str) -> str:
+    """Return the `schema` member of a step's result.json."""
+    return f"https://github.com/tagseal/tagseal/docs/reference/schemas/{step}.v1.json"
+
+
+def result_bytes(done: StepRun) -> bytes:
+    """Return the canonical bytes of result.json."""
+    if done.error is not None:
+        return canonical.dump({"schema": ERROR_SCHEMA, "error": done.error.to_json()})
+    return canonical.dump(record.with_schema(schema_of(split_node(done.node)[0]), done.result))
