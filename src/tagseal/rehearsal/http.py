@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import ssl
+import sys
 import threading
 import time
 import urllib.parse
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar, Self
 
 from tagseal.core.canonical import Json
 
@@ -76,8 +79,8 @@ class Server:
         self._faults: list[list[object]] = []
         self.log: list[tuple[str, str, int]] = []
         """(method, path with query, status) of every answered request; status 0 is a cut connection."""
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_class(self))
-        self._http.daemon_threads = True
+        self._http = _Listener(("127.0.0.1", 0), _handler_class(self))
+        self._thread: threading.Thread | None = None
         if tls is not None:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self._http.server_port
@@ -85,14 +88,18 @@ class Server:
 
     def start(self) -> None:
         """Begin to answer."""
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop answering and free the port."""
-        self._http.shutdown()
+        if self._thread is not None:  # waiting for a loop that never ran would take forever
+            self._http.shutdown()
+            self._thread.join()
+            self._thread = None
         self._http.server_close()
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -126,64 +133,95 @@ class Server:
         return self._handle(request)
 
 
+class _Listener(ThreadingHTTPServer):
+    """Accepts connections; asks no name server and is silent about clients that hang up."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def server_bind(self) -> None:
+        """Bind without the look-up of our own host name, which needs a network."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Print what is wrong with a service, not what a client does."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 def _handler_class(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """Reads one request, applies faults, writes one answer."""
-
-        protocol_version = "HTTP/1.1"
-        timeout = 60
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            """Stay silent: `server.log` has it."""
-
-        def _serve(self) -> None:
-            url = urllib.parse.urlsplit(self.path)
-            fault = server.take_fault(f"{self.command} {url.path}")
-            if fault and fault.delay_s:
-                time.sleep(fault.delay_s)
-            request = Request(
-                method=self.command,
-                path=urllib.parse.unquote(url.path),
-                query=urllib.parse.parse_qs(url.query, keep_blank_values=True),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self._body(),
-            )
-            if fault is None or fault.after:
-                response = server.answer(request)
-            if fault and fault.cut:
-                server.log.append((self.command, self.path, 0))
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-                self.wfile.flush()
-                self.connection.shutdown(socket.SHUT_RDWR)
-                self.close_connection = True
-                return
-            if fault and fault.status is not None:
-                response = Response(status=fault.status, body=fault.body)
-            elif fault is not None and not fault.after:
-                response = server.answer(request)
-            self._write(response)
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-                parts = []
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    parts.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(parts)
-            return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES))
-
-        def _write(self, response: Response) -> None:
-            server.log.append((self.command, self.path, response.status))
-            self.send_response(response.status, response.reason)
-            for name, value in response.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", response.content_type)
-            self.send_header("Content-Length", str(len(response.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(response.body)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
+    class Handler(_Handler):
+        loopback = server
 
     return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads one request, applies faults, writes one answer."""
+
+    loopback: ClassVar[Server]
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    disable_nagle_algorithm = True  # head and body go out separately: a delayed ACK would cost 40 ms an answer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Stay silent: `server.log` has it."""
+
+    def _serve(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        fault = self.loopback.take_fault(f"{self.command} {url.path}")
+        if fault and fault.delay_s:
+            time.sleep(fault.delay_s)
+        request = Request(
+            method=self.command,
+            path=urllib.parse.unquote(url.path),
+            query=urllib.parse.parse_qs(url.query, keep_blank_values=True),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self._body(),
+        )
+        response = self._answer(request, fault)
+        if response is None:
+            self._cut()
+        else:
+            self._write(response)
+
+    def _answer(self, request: Request, fault: Fault | None) -> Response | None:
+        """Return what to send; None: nothing, cut the connection."""
+        if fault is None:
+            return self.loopback.answer(request)
+        fails = fault.cut or fault.status is not None
+        response = self.loopback.answer(request) if fault.after or not fails else None
+        if fault.status is not None and not fault.cut:
+            return Response(status=fault.status, body=fault.body)
+        return None if fault.cut else response
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _cut(self) -> None:
+        self.loopback.log.append((self.command, self.path, 0))
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def _write(self, response: Response) -> None:
+        self.loopback.log.append((self.command, self.path, response.status))
+        self.send_response(response.status, response.reason)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
