@@ -1,0 +1,223 @@
+"""The build lock: `pylock.build.toml`, PEP 751 with stricter rules of our own.
+
+Wheels only, each with a SHA-256; no name twice; no address that is not https. A lock may name its wheels by
+file name alone (`path`) instead of by address: bytes are pinned by their digest, so any index that has them will do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn, TypeAlias
+
+from packaging.pylock import Package, PackageWheel, Pylock, PylockUnsupportedVersionError, PylockValidationError
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from tagseal.errors import Code, ExitCode, TagsealError
+
+LOCK_NAME: Final = "pylock.build.toml"
+MAX_LOCK_BYTES: Final = 4 * 2**20
+MAX_PACKAGES: Final = 500
+
+LOCK_INVALID: Final = Code(
+    id="lock-invalid",
+    exit_code=ExitCode.USAGE,
+    why="A build is only as trustworthy as its requirements: each must be pinned to bytes that cannot change.",
+    fix="Run `tagseal lock` and commit the pylock.build.toml that it writes.",
+)
+LOCK_UNFIT: Final = Code(
+    id="lock-wrong-python",
+    exit_code=ExitCode.USAGE,
+    why="Requirements resolved for another Python or platform may miss some that this build needs.",
+    fix="Run `tagseal lock` with the sandbox that the release uses, or choose a sandbox with a Python that fits.",
+)
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl")
+
+_TomlValue: TypeAlias = "str | int | float | bool | list[_TomlValue] | dict[str, _TomlValue]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedWheel:
+    """One wheel that may be used."""
+
+    filename: str
+    sha256: str
+    """`sha256:<hex>`."""
+    url: str | None
+    """https, or None when the lock names the file alone."""
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPackage:
+    """One build requirement at one version."""
+
+    name: str
+    """Normalised."""
+    version: str
+    wheels: tuple[LockedWheel, ...]
+    """At least one, sorted by file name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildLock:
+    """A checked build lock."""
+
+    packages: tuple[LockedPackage, ...]
+    """Sorted by name."""
+    requires_python: str
+    """A version specifier; empty when the lock sets none."""
+    digest: str
+    """`sha256:<hex>` of the lock's bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """How one package differs between two locks."""
+
+    name: str
+    old: str | None
+    """None: not locked before."""
+    new: str | None
+    """None: locked no more."""
+
+
+def parse_lock(data: bytes) -> BuildLock:
+    """Check and read a build lock.
+
+    Raises:
+        TagsealError: `lock-invalid`, saying which package breaks which rule.
+    """
+    return _parse(data, strict=True)
+
+
+def parse_resolved(data: bytes) -> BuildLock:
+    """Read a resolver's fresh output: like `parse_lock`, but an address that is not https is dropped, not refused.
+
+    Raises:
+        TagsealError: `lock-invalid`.
+    """
+    return _parse(data, strict=False)
+
+
+def check_python(lock: BuildLock, python_version: str) -> None:
+    """Refuse a lock that was not made for this Python (`3.11`).
+
+    Raises:
+        TagsealError: `lock-wrong-python`.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    # A lock says `>=3.11`; compared are feature versions, for the micro version of a sandbox is of no interest.
+    if lock.requires_python and not SpecifierSet(lock.requires_python).contains(f"{python_version}.999"):
+        raise TagsealError(
+            LOCK_UNFIT, f"The build lock is for Python {lock.requires_python}; the sandbox has Python {python_version}."
+        )
+
+
+def compare_locks(old: BuildLock | None, new: BuildLock) -> tuple[Change, ...]:
+    """Return what changed, sorted by name; a package whose wheels alone differ counts as changed."""
+    before = {package.name: package for package in old.packages} if old else {}
+    after = {package.name: package for package in new.packages}
+    return tuple(
+        Change(
+            name=name,
+            old=before[name].version if name in before else None,
+            new=after[name].version if name in after else None,
+        )
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def render_lock(lock: BuildLock, *, urls: bool) -> bytes:
+    """Return the lock as PEP 751 TOML, the same bytes for the same content; without `urls` it names no host."""
+    lines = ['lock-version = "1.0"', 'created-by = "tagseal"']
+    if lock.requires_python:
+        lines.append(f'requires-python = "{lock.requires_python}"')
+    for package in lock.packages:
+        lines += ["", "[[packages]]", f'name = "{package.name}"', f'version = "{package.version}"', "wheels = ["]
+        lines += [f"  {_wheel_line(wheel, urls=urls)}," for wheel in package.wheels]
+        lines.append("]")
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _wheel_line(wheel: LockedWheel, *, urls: bool) -> str:
+    # Every value was checked by `_parse` against alphabets without quotes and backslashes.
+    place = f'url = "{wheel.url}"' if urls and wheel.url else f'path = "{wheel.filename}"'
+    size = "" if wheel.size_bytes is None else f", size = {wheel.size_bytes}"
+    return f'{{ {place}{size}, hashes = {{ sha256 = "{wheel.sha256.removeprefix("sha256:")}" }} }}'
+
+
+def _refuse(what: str) -> NoReturn:
+    raise TagsealError(LOCK_INVALID, what, file=LOCK_NAME)
+
+
+def _parse(data: bytes, *, strict: bool) -> BuildLock:
+    pylock = _read(data)
+    if len(pylock.packages) > MAX_PACKAGES:
+        _refuse(f"The build lock names {len(pylock.packages)} packages; at most {MAX_PACKAGES} are read.")
+    packages = sorted((_package(package, strict=strict) for package in pylock.packages), key=lambda item: item.name)
+    for first, second in zip(packages, packages[1:], strict=False):
+        if first.name == second.name:
+            _refuse(f"The build lock names {first.name} twice; which one is used must not depend on the machine.")
+    return BuildLock(
+        packages=tuple(packages),
+        requires_python=str(pylock.requires_python or ""),
+        digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+    )
+
+
+def _read(data: bytes) -> Pylock:
+    if len(data) > MAX_LOCK_BYTES:
+        _refuse(f"The build lock has {len(data)} bytes; at most {MAX_LOCK_BYTES} are read.")
+    try:
+        document: Mapping[str, _TomlValue] = tomllib.loads(data.decode("utf-8"))
+        pylock = Pylock.from_dict(document)
+        pylock.validate()
+    except (ValueError, RecursionError, PylockValidationError, PylockUnsupportedVersionError) as error:
+        raise TagsealError(LOCK_INVALID, f"The build lock is not valid: {error}.", file=LOCK_NAME) from error
+    return pylock
+
+
+def _package(package: Package, *, strict: bool) -> LockedPackage:
+    name = str(package.name)
+    if package.vcs or package.directory or package.archive:
+        _refuse(f"The build lock takes {name} from a repository, directory or archive; only wheels are used.")
+    if package.version is None or not package.wheels:
+        _refuse(f"The build lock has no version or no wheel for {name}; only wheels are used.")
+    if package.marker is not None:
+        _refuse(f"The build lock has {name} only under a condition ({package.marker}); make it for one environment.")
+    wheels = sorted((_wheel(name, package.version, w, strict=strict) for w in package.wheels), key=lambda w: w.filename)
+    return LockedPackage(name=name, version=str(package.version), wheels=tuple(wheels))
+
+
+def _wheel(name: str, version: Version, wheel: PackageWheel, *, strict: bool) -> LockedWheel:
+    try:
+        filename = wheel.filename
+        found_name, found_version, _, _ = parse_wheel_filename(filename)
+    except (PylockValidationError, InvalidWheelFilename) as error:
+        raise TagsealError(LOCK_INVALID, f"A wheel of {name} has no valid file name: {error}.", file=LOCK_NAME) from error
+    if not _FILENAME.fullmatch(filename) or found_name != name or found_version != version:
+        _refuse(f"The build lock lists {filename} for {name} {version}.")
+    sha256 = wheel.hashes.get("sha256", "")
+    if not _SHA256.fullmatch(sha256):
+        _refuse(f"{filename} has no SHA-256 in the build lock (64 lower-case hex digits).")
+    if wheel.size is not None and wheel.size < 0:
+        _refuse(f"{filename} has a negative size in the build lock.")
+    url = _url(filename, wheel.url, strict=strict)
+    return LockedWheel(filename=filename, sha256=f"sha256:{sha256}", url=url, size_bytes=wheel.size)
+
+
+def _url(filename: str, url: str | None, *, strict: bool) -> str | None:
+    if url is None or re.fullmatch(r"https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+", url):
+        return url
+    if strict:
+        _refuse(f"The build lock takes {filename} from {url!r}; only https addresses are used.")
+    return None
