@@ -6,7 +6,6 @@ by tests and by people who want to see what a release does when a service misbeh
 
 from __future__ import annotations
 
-import json
 import socket
 import socketserver
 import ssl
@@ -14,59 +13,16 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
-from tagseal.core.canonical import Json
+from tagseal.rehearsal.messages import Fault, Request, Response, json_response
 
-MAX_BODY_BYTES = 256 * 2**20
+__all__ = ["Fault", "Request", "Response", "Server", "json_response"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request as it came in."""
-
-    method: str
-    path: str
-    """Without the query."""
-    query: Mapping[str, list[str]]
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """One answer."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What goes wrong for requests whose `METHOD path` starts with `match`, `times` times."""
-
-    match: str
-    times: int = 1
-    status: int | None = None
-    body: bytes = b'{"message":"injected"}'
-    delay_s: float = 0.0
-    cut: bool = False
-    """Close the connection after half of the headers."""
-    after: bool = False
-    """Let the service act first, then fail: the answer is lost, the effect stays."""
-
-
-def json_response(status: int, value: Json, *, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON answer."""
-    return Response(status=status, body=json.dumps(value).encode(), headers=headers or {})
+MAX_BODY_BYTES: Final = 256 * 2**20
 
 
 class Server:

@@ -12,6 +12,7 @@ from tagseal.rehearsal.fulcio import FulcioService
 from tagseal.rehearsal.http import Request, Response, Server, json_response
 from tagseal.rehearsal.oidc import OidcIssuer
 from tagseal.rehearsal.rekor import RekorService
+from tagseal.rehearsal.rekor_log import TransparencyLog
 from tagseal.rehearsal.sct import CtLog
 
 
@@ -24,8 +25,9 @@ class SigstoreServices:
         authority = make_authority(now)
         ct_log = CtLog()
         self.issuer = OidcIssuer(clock=clock)
-        self.rekor = RekorService(clock=clock)
-        self.fulcio = FulcioService(tokens=self.issuer, authority=authority, log=ct_log, clock=clock)
+        self.rekor = TransparencyLog(clock=clock)
+        self._rekor_api = RekorService(log=self.rekor)
+        self._fulcio_api = FulcioService(tokens=self.issuer, authority=authority, log=ct_log, clock=clock)
         self.server = Server(self.handle)
         self._material = trust.TrustMaterial(
             url=self.server.url,
@@ -66,9 +68,9 @@ class SigstoreServices:
         if request.path.startswith(f"{oidc.PREFIX}/"):
             return self.issuer.handle(request)
         if request.path.startswith(fulcio.PREFIX):
-            return self.fulcio.handle(request)
+            return self._fulcio_api.handle(request)
         if request.path == rekor.LOG or request.path.startswith(f"{rekor.LOG}/"):
-            return self.rekor.handle(request)
+            return self._rekor_api.handle(request)
         return json_response(404, {"message": "Not Found"})
 
     def request_environment(self, job: JobClaims) -> dict[str, str]:
