@@ -1,0 +1,1 @@
+"""What runs inside every sandbox: standard library only, Python 3.8 or later, sent in as text (see bundle.py)."""
