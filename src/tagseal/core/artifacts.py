@@ -9,6 +9,7 @@ from typing import Final
 from tagseal.core.archive import Limits, Member
 from tagseal.core.archive_tar import read_sdist
 from tagseal.core.archive_zip import read_wheel
+from tagseal.core.facts import Artifact
 from tagseal.errors import Code, ExitCode, TagsealError
 
 ARTIFACT_NAME_INVALID: Final = Code(
@@ -18,7 +19,27 @@ ARTIFACT_NAME_INVALID: Final = Code(
     fix="Publish only what a current build backend makes: one `name-version.tar.gz` and wheels (`.whl`).",
 )
 
+MAX_READ_BYTES: Final = 512 * 2**20
+"""How much of one file a step reads; the index's own limit is lower and judged by `inspect`."""
+
 _DIGEST_HEADER: Final = "tagseal content digest v1\n"
+
+
+def measure(name: str, data: bytes) -> tuple[Artifact, tuple[Member, ...]]:
+    """Return what is true of a file's bytes, and its members (read once, for the caller to look at).
+
+    Raises:
+        TagsealError: `artifact-name-invalid`, any `archive-*` code.
+    """
+    members = read_artifact(name, data)
+    artifact = Artifact(
+        name=name,
+        kind=kind_of(name),
+        size_bytes=len(data),
+        sha256="sha256:" + hashlib.sha256(data).hexdigest(),
+        content_digest=content_digest(members),
+    )
+    return artifact, members
 
 
 def kind_of(name: str) -> str:
