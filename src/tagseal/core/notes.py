@@ -20,7 +20,7 @@ def changelog_section(text: str, version: str) -> str | None:
     The heading's first word is the version, with or without `v`, brackets and a link: `## [1.2.0] - 2026-01-31`.
     The section ends at the next heading of the same or a higher level; fenced code holds no headings.
     """
-    wanted = re.compile(rf"\[?v?{re.escape(version)}\]?(?=$|[\s(:,–-])", re.IGNORECASE)
+    wanted = re.compile(rf"\[?v?{re.escape(version)}\]?(?=$|[\s(:,-])", re.IGNORECASE)
     level = 0
     in_code = False
     found: list[str] = []

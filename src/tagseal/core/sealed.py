@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from tagseal.core.facts import Sum
+from tagseal.core.statement import PROVENANCE, PUBLISH, Statement
 from tagseal.errors import Code, ExitCode, TagsealError
 
 SUMS: Final = "SHA256SUMS"
@@ -15,7 +17,8 @@ FILE_BUNDLE_SUFFIX: Final = ".sigstore.json"
 PROVENANCE_SUFFIX: Final = ".intoto.jsonl"
 SLSA_SUFFIX: Final = ".slsa.attestation"
 PUBLISH_SUFFIX: Final = ".publish.attestation"
-PEP740_SUFFIXES: Final = (SLSA_SUFFIX, PUBLISH_SUFFIX)
+PEP740_TYPES: Final[Mapping[str, str]] = MappingProxyType({SLSA_SUFFIX: PROVENANCE, PUBLISH_SUFFIX: PUBLISH})
+"""Suffix of a PEP 740 attestation -> its statement's predicate type."""
 
 NOT_SEALED: Final = Code(
     id="not-sealed",
@@ -27,7 +30,7 @@ NOT_SEALED: Final = Code(
 
 def signed_names(names: Iterable[str]) -> frozenset[str]:
     """Return the base names that attestations/ must hold for these files."""
-    suffixes = (FILE_BUNDLE_SUFFIX, PROVENANCE_SUFFIX, *PEP740_SUFFIXES)
+    suffixes = (FILE_BUNDLE_SUFFIX, PROVENANCE_SUFFIX, *PEP740_TYPES)
     return frozenset({SUMS_BUNDLE, ALL_BUNDLE, *(name + suffix for name in names for suffix in suffixes)})
 
 
@@ -54,12 +57,15 @@ def check_set(sums: Iterable[Sum], dist: Mapping[str, str], signed: Collection[s
         raise TagsealError(NOT_SEALED, f"attestations/{extra[0]} belongs to no file of this release.")
 
 
-def check_subject(signed: str, name: str, sha256: str, subjects: Mapping[str, str]) -> None:
-    """Check that a verified statement's subjects (name -> `sha256:<hex>`) are exactly this one file.
+def check_statement(signed: str, statement: Statement, *, name: str, sha256: str, predicate_type: str) -> None:
+    """Check that a verified statement is of that type and about exactly this one file.
 
     Raises:
         TagsealError: `not-sealed`; `signed` names the file that holds the statement.
     """
-    if dict(subjects) != {name: sha256}:
-        shown = ", ".join(f"{key} {value}" for key, value in sorted(subjects.items())) or "nothing"
+    subjects = {subject.name: subject.sha256 for subject in statement.subjects}
+    if subjects != {name: sha256}:
+        shown = ", ".join(f"{key} {value}" for key, value in sorted(subjects.items()))
         raise TagsealError(NOT_SEALED, f"{signed} attests {shown}, not {name} {sha256}.")
+    if statement.predicate_type != predicate_type:
+        raise TagsealError(NOT_SEALED, f"{signed} is of type {statement.predicate_type}, not {predicate_type}.")

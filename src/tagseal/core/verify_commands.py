@@ -11,15 +11,16 @@ def commands(names: Iterable[str], *, repository: str, builder_id: str, issuer: 
 
     `builder_id` is the SAN of the signing certificate and `issuer` its OIDC issuer.
     """
-    lines = ["sha256sum --check SHA256SUMS"]
-    for name in ("SHA256SUMS", *sorted(names)):
-        lines.append(
-            f"sigstore verify identity --bundle {shlex.quote(name + '.sigstore.json')} "
-            f"--cert-identity {shlex.quote(builder_id)} --cert-oidc-issuer {shlex.quote(issuer)} {shlex.quote(name)}"
-        )
-    lines.extend(
-        f"gh attestation verify {shlex.quote(name)} --bundle {shlex.quote(name + '.intoto.jsonl')} "
-        f"--repo {shlex.quote(repository)} --cert-identity {shlex.quote(builder_id)}"
-        for name in sorted(names)
+    files = sorted(names)
+    signer = f"--cert-identity {shlex.quote(builder_id)}"
+    signatures = (
+        f"sigstore verify identity --bundle {shlex.quote(f'{name}.sigstore.json')} "
+        f"{signer} --cert-oidc-issuer {shlex.quote(issuer)} {shlex.quote(name)}"
+        for name in ("SHA256SUMS", *files)
     )
-    return tuple(lines)
+    provenance = (
+        f"gh attestation verify {shlex.quote(name)} --bundle {shlex.quote(f'{name}.intoto.jsonl')} "
+        f"--repo {shlex.quote(repository)} {signer}"
+        for name in files
+    )
+    return ("sha256sum --check SHA256SUMS", *signatures, *provenance)
