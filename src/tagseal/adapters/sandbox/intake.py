@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tagseal.core import canonical
+from tagseal.core.canonical import Json
 from tagseal.errors import Code, ExitCode, TagsealError
 from tagseal.ports import SandboxInput, SandboxJob
 
@@ -59,7 +60,7 @@ def _is_below_root(path: str) -> bool:
 def job_request(job: SandboxJob, place: Place, *, port: int, forbidden: tuple[Path, ...]) -> bytes:
     """Return the `job.json` for `job`; `port` listens on this machine's 127.0.0.1, `forbidden` must not be seen."""
     limits = job.limits
-    paths = []
+    paths: list[Json] = []
     for path in forbidden:
         try:
             found = path.stat()
@@ -136,7 +137,7 @@ def send(stream: BinaryIO, request: bytes, job: SandboxJob, place: Place) -> Non
     Raises:
         TagsealError: `sandbox-input-unreadable`.
     """
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT, copybufsize=1 << 20) as archive:
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         member = tarfile.TarInfo(_JOB_MEMBER)
         member.size = len(request)
         archive.addfile(member, io.BytesIO(request))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 _STDERR_BYTES: Final = 16 * 1024
 _FIRST_UID: Final = 1_879_048_192  # above what accounts, containers and subordinate ids use
@@ -68,14 +68,14 @@ class ChildTransport:
         """Where the job goes."""
         if self._child.stdin is None:
             raise TypeError("started with a pipe")
-        return self._child.stdin  # type: ignore[return-value]
+        return cast("BinaryIO", self._child.stdin)
 
     @property
     def stdout(self) -> BinaryIO:
         """Where the outcome comes from."""
         if self._child.stdout is None:
             raise TypeError("started with a pipe")
-        return self._child.stdout  # type: ignore[return-value]
+        return cast("BinaryIO", self._child.stdout)
 
     def kill(self) -> None:
         """Kill it; what it started goes with it."""

@@ -9,6 +9,10 @@ import sys
 
 from tagseal.adapters.sandbox.inside import seccomp, system
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagseal.adapters.sandbox.inside.request import Limits
+
 # Address space is not limited: many tools reserve far more than they touch. RLIMIT_DATA counts private writable
 # memory; the launcher's own watch over resident memory acts first, this only stops a burst between two looks.
 _DATA_FACTOR = 2
@@ -22,7 +26,7 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
-def set_limits(limits: dict[str, int]) -> None:
+def set_limits(limits: Limits) -> None:
     """Set the resource limits of this process and its children; `limits` holds the fields of SandboxLimits."""
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, limits["scratch_bytes"])
@@ -45,7 +49,7 @@ def drop_privileges(uid: int) -> None:
         seccomp.refuse_namespaces()
 
 
-def become_job(*, uid: int, umask: int, limits: dict[str, int]) -> None:
+def become_job(*, uid: int, umask: int, limits: Limits) -> None:
     """Do everything that separates the job from the launcher, in a freshly forked child."""
     os.setsid()
     set_limits(limits)

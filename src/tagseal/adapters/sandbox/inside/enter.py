@@ -63,9 +63,9 @@ def _lock(path: str) -> None:
 
 def _pivot() -> None:
     _mount("", "/", "", _MS_REC | _MS_PRIVATE)
-    _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")  # noqa: S108 - ours alone
+    _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     os.mkdir("/tmp" + _OLD)
-    os.chdir("/tmp")  # noqa: S108
+    os.chdir("/tmp")
     number = _SYS_PIVOT_ROOT[os.uname().machine]
     system.check(system.libc().syscall(number, b".", _OLD[1:].encode()), "pivot_root")
     os.chdir("/")
@@ -80,7 +80,7 @@ def _make_root(shown: list[str], scratch_bytes: int, uid: int) -> None:
     for path in (*_SHOWN, *shown):
         if not os.path.exists(path):
             _show(path)
-    for name in ("/proc", "/dev/shm", "/build", "/etc", "/var"):  # noqa: S108
+    for name in ("/proc", "/dev/shm", "/build", "/etc", "/var"):
         os.makedirs(name, exist_ok=True)
     for name in _DEVICES:
         with open(f"/dev/{name}", "xb"):
@@ -97,8 +97,8 @@ def _make_root(shown: list[str], scratch_bytes: int, uid: int) -> None:
     for name, mode in (("/build/tmp", 0o1777), ("/build/shm", 0o1777)):
         os.mkdir(name)
         os.chmod(name, mode)
-    _mount("/build/shm", "/dev/shm", "", _MS_BIND)  # noqa: S108
-    for name in ("/tmp", "/var/tmp"):  # noqa: S108
+    _mount("/build/shm", "/dev/shm", "", _MS_BIND)
+    for name in ("/tmp", "/var/tmp"):
         os.symlink("/build/tmp", name)
 
 

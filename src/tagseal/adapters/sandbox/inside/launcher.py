@@ -15,9 +15,15 @@ import stat
 import sys
 import tarfile
 import time
-from typing import Callable
+from collections.abc import Callable
 
 from tagseal.adapters.sandbox.inside import confine, probe, system, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from tagseal.adapters.sandbox.inside.request import Finding, Limits, Outcome, Request
 
 SETUP_FAILED = 125
 MAX_FILES = 1000
@@ -25,17 +31,18 @@ _FOLDERS = ("src", "out", "tmp", "home")
 _FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 
 
-def _take_in(stream: io.RawIOBase) -> dict[str, object]:
+def _take_in(stream: BinaryIO) -> Request:
     """Unpack the inputs at their absolute places; return the job."""
-    options = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
     with tarfile.open(fileobj=stream, mode="r|", bufsize=65536) as archive:
+        # Our own stream, with the owners we chose: the filters made for strangers' archives would drop them.
+        archive.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
         first = archive.next()
         content = archive.extractfile(first) if first is not None and first.name == "job.json" else None
         if content is None:
             raise OSError("the job is missing")
-        request = json.loads(content.read())
+        request: Request = json.loads(content.read())
         for member in iter(archive.next, None):
-            archive.extract(member, "/", numeric_owner=True, **options)
+            archive.extract(member, "/", numeric_owner=True)
     return request
 
 
@@ -47,7 +54,7 @@ def _make_folders(root: str, uid: int) -> None:
             os.chown(path, uid, uid)
 
 
-def _in_child(action: Callable[[], bytes], request: dict[str, object], limits: dict[str, int]) -> bytes:
+def _in_child(action: Callable[[], bytes], request: Request, limits: Limits) -> bytes:
     """Run `action()` as the job would run, in a forked child, and return what it returns."""
     read, write = os.pipe()
     pid = os.fork()
@@ -56,7 +63,7 @@ def _in_child(action: Callable[[], bytes], request: dict[str, object], limits: d
             os.close(0)
             os.environ.clear()
             os.environ.update(request["environment"])
-            confine.become_job(uid=int(request["uid"]), umask=0o022, limits=limits)
+            confine.become_job(uid=request["uid"], umask=0o022, limits=limits)
             with os.fdopen(write, "wb") as file:
                 file.write(action())
             os._exit(0)
@@ -71,9 +78,10 @@ def _in_child(action: Callable[[], bytes], request: dict[str, object], limits: d
     return data
 
 
-def _probe(request: dict[str, object], limits: dict[str, int]) -> list[dict[str, str]]:
-    asked = dict(request["probe"], root=request["root"])
-    return json.loads(_in_child(lambda: json.dumps(probe.run(asked)).encode(), request, limits))
+def _probe(request: Request, limits: Limits) -> list[Finding]:
+    data = _in_child(lambda: json.dumps(probe.run(request)).encode(), request, limits)
+    found: list[Finding] = json.loads(data)
+    return found
 
 
 def _shifted_clock(offset_s: int) -> dict[str, str]:
@@ -117,7 +125,7 @@ def _collect(folder: str, limit_bytes: int) -> list[tuple[str, int]] | None:
     return found
 
 
-def _hand_out(outcome: dict[str, object], files: list[tuple[str, int]], stream: io.RawIOBase) -> None:
+def _hand_out(outcome: Outcome, files: list[tuple[str, int]], stream: BinaryIO) -> None:
     text = json.dumps(outcome).encode()
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         member = tarfile.TarInfo("outcome.json")
@@ -130,10 +138,10 @@ def _hand_out(outcome: dict[str, object], files: list[tuple[str, int]], stream: 
                 archive.addfile(member, file)
 
 
-def _run(request: dict[str, object], limits: dict[str, int], outcome: dict[str, object]) -> None:
-    uid = int(request["uid"])
+def _run(request: Request, limits: Limits, outcome: Outcome) -> None:
+    uid = request["uid"]
     command = [sys.executable if item == "{python}" else item for item in request["command"]]
-    clock = _shifted_clock(int(request["fake_time_offset_s"]))
+    clock = _shifted_clock(request["fake_time_offset_s"])
     job = watch.Job(request, limits)
     job.start(command, dict(request["environment"], **clock), cwd=request["root"], uid=uid, umask=request["umask"])
     started = time.monotonic()
@@ -168,8 +176,15 @@ def main() -> None:
     except (OSError, ValueError, KeyError, tarfile.TarError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         raise SystemExit(SETUP_FAILED) from None
-    outcome = {"ended": "", "exit_code": None, "milliseconds": 0, "log": "", "clock_is_shifted": False, "probe": found}
-    files = []
+    outcome: Outcome = {
+        "ended": "",
+        "exit_code": None,
+        "milliseconds": 0,
+        "log": "",
+        "clock_is_shifted": False,
+        "probe": found,
+    }
+    files: list[tuple[str, int]] = []
     forbidden = [item for item in found if item["met"] and item["what"] not in request["tolerated"]]
     if not forbidden:
         _run(request, limits, outcome)

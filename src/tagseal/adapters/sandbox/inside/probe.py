@@ -13,8 +13,12 @@ import sys
 
 from tagseal.adapters.sandbox.inside import system
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagseal.adapters.sandbox.inside.request import Finding, Request
+
 _TIMEOUT_S = 0.05
-_ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock")  # fmt: skip  # noqa: E501
+_ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock")
 _RUNNER_PREFIXES = ("ACTIONS_", "GITHUB_", "RUNNER_", "INPUT_")
 _OUTSIDE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))  # documentation addresses
 _QUERY = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07tagseal\x07invalid\x00\x00\x01\x00\x01"
@@ -32,22 +36,22 @@ def _routes() -> str:
     return ""
 
 
-def loopback(request: dict[str, object]) -> str:
+def loopback(request: Request) -> str:
     """Return what was met on the host's 127.0.0.1, where a listener of the caller waits."""
     try:
-        with socket.create_connection(("127.0.0.1", int(str(request["port"]))), _TIMEOUT_S):
-            return f"port {request['port']} of the host's 127.0.0.1 answers"
+        with socket.create_connection(("127.0.0.1", request["probe"]["port"]), _TIMEOUT_S):
+            return f"port {request['probe']['port']} of the host's 127.0.0.1 answers"
     except OSError:
         return ""
 
 
-def network(_request: dict[str, object]) -> str:
+def network(_request: Request) -> str:
     """Return the way out that was met."""
     address = _routes()
     return f"there is a route to {address}" if address else ""
 
 
-def dns(_request: dict[str, object]) -> str:
+def dns(_request: Request) -> str:
     """Return the name server that was met; one beyond loopback counts when there is a route."""
     servers = ["127.0.0.1"]
     try:
@@ -74,7 +78,7 @@ def dns(_request: dict[str, object]) -> str:
     return ""
 
 
-def engine_socket(_request: dict[str, object]) -> str:
+def engine_socket(_request: Request) -> str:
     """Return the container engine's socket that was met."""
     for path in _ENGINE_SOCKETS:
         try:
@@ -87,16 +91,15 @@ def engine_socket(_request: dict[str, object]) -> str:
     return ""
 
 
-def runner_variables(_request: dict[str, object]) -> str:
+def runner_variables(_request: Request) -> str:
     """Return the names of the runner's variables that were met."""
     return ", ".join(sorted(name for name in os.environ if name.startswith(_RUNNER_PREFIXES)))
 
 
-def host_files(request: dict[str, object]) -> str:
+def host_files(request: Request) -> str:
     """Return the host's paths that are seen here: the same device and inode, not merely the same name."""
     met = []
-    paths = request["paths"]
-    for path, device, inode in paths if isinstance(paths, list) else []:
+    for path, device, inode in request["probe"]["paths"]:
         try:
             found = os.stat(path)
         except OSError:
@@ -106,7 +109,7 @@ def host_files(request: dict[str, object]) -> str:
     return ", ".join(met)
 
 
-def other_processes(_request: dict[str, object]) -> str:
+def other_processes(_request: Request) -> str:
     """Return how many processes besides the sandbox's own can be seen."""
     own = {1, os.getpid(), os.getppid()}
     try:
@@ -116,7 +119,7 @@ def other_processes(_request: dict[str, object]) -> str:
     return f"{len(others)} processes of others can be seen" if others else ""
 
 
-def launcher(_request: dict[str, object]) -> str:
+def launcher(_request: Request) -> str:
     """Return whether the memory of the process that reports all this can be opened for writing."""
     try:
         with open(f"/proc/{os.getppid()}/mem", "r+b", buffering=0):
@@ -125,9 +128,9 @@ def launcher(_request: dict[str, object]) -> str:
         return ""
 
 
-def root_files(request: dict[str, object]) -> str:
+def root_files(request: Request) -> str:
     """Return the folder outside the scratch space in which a file could be made."""
-    scratch = str(request["root"])
+    scratch = request["root"]
     for folder in ("/", "/usr", "/etc", "/var", "/run", "/dev", "/opt", "/home", "/proc", sys.prefix):
         path = os.path.join(folder, ".tagseal-probe")
         if path.startswith(scratch + "/"):
@@ -141,15 +144,16 @@ def root_files(request: dict[str, object]) -> str:
     return ""
 
 
-def privileges(_request: dict[str, object]) -> str:
+def privileges(_request: Request) -> str:
     """Return what was met of root's powers: being root, becoming root, a capability, gaining one by exec."""
     if os.geteuid() == 0:
         return "the job runs as root"
     try:
         os.setuid(0)
-        return "setuid(0) worked"
     except OSError:
         pass
+    else:
+        return "setuid(0) worked"
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
             status = dict(line.split(":", 1) for line in file)
@@ -160,7 +164,7 @@ def privileges(_request: dict[str, object]) -> str:
     return "" if status.get("NoNewPrivs", "").strip() == "1" else "programs may gain privileges"
 
 
-def user_namespace(_request: dict[str, object]) -> str:
+def user_namespace(_request: Request) -> str:
     """Return whether a new user namespace could be made: it would open more of the kernel to the job."""
     if sys.platform != "linux":
         return ""
@@ -174,6 +178,6 @@ ATTEMPTS = (
 )  # fmt: skip
 
 
-def run(request: dict[str, object]) -> list[dict[str, str]]:
+def run(request: Request) -> list[Finding]:
     """Return one finding per attempt, `met` empty when it was refused."""
     return [{"what": attempt.__name__.replace("_", "-"), "met": attempt(request)} for attempt in ATTEMPTS]

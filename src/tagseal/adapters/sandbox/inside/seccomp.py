@@ -79,7 +79,7 @@ def refuse_namespaces() -> bool:
         (_RETURN, 0, 0, refuse),
         (_RETURN, 0, 0, _ALLOW),
     ]
-    instructions = (_Instruction * len(code))(*code)
+    instructions = (_Instruction * len(code))(*(_Instruction(*line) for line in code))
     program = _Program(len(code), instructions)
     result = system.libc().prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0)
     system.check(result, "prctl seccomp")

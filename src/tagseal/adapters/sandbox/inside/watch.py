@@ -9,6 +9,10 @@ import time
 
 from tagseal.adapters.sandbox.inside import confine
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagseal.adapters.sandbox.inside.request import Limits, Request
+
 _LOOK_EVERY_S = 0.05
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _FULL_BELOW_BYTES = 64 * 1024
@@ -56,7 +60,7 @@ class Scratch:
 
 def _processes() -> dict[int, int]:
     """Return process id -> parent's id of all that can be seen."""
-    found = {}
+    found: dict[int, int] = {}
     try:
         names = os.listdir("/proc")
     except OSError:
@@ -73,7 +77,8 @@ def _processes() -> dict[int, int]:
 
 def _below(ancestor: int) -> list[int]:
     parents = _processes()
-    found, ring = [], [ancestor]
+    found: list[int] = []
+    ring = [ancestor]
     while ring:
         ring = [pid for pid, parent in parents.items() if parent in ring and pid not in found]
         found += ring
@@ -99,10 +104,7 @@ def kill_all(*, is_alone: bool, group: int) -> None:
     (orphans come back to a subreaper) and its process group do.
     """
     for _ in range(_KILL_ROUNDS):
-        if is_alone:
-            targets = [-1]
-        else:
-            targets = [-group, *_below(os.getpid())]
+        targets = [-1] if is_alone else [-group, *_below(os.getpid())]
         for target in targets:
             try:
                 os.kill(target, signal.SIGKILL)
@@ -119,12 +121,12 @@ def kill_all(*, is_alone: bool, group: int) -> None:
 class Job:
     """One running job."""
 
-    def __init__(self, request: dict[str, object], limits: dict[str, int]) -> None:
+    def __init__(self, request: Request, limits: Limits) -> None:
         self.limits = limits
-        self.is_alone = bool(request["is_alone"])
+        self.is_alone = request["is_alone"]
         self.log = Tail(limits["log_bytes"])
-        self._scratch = Scratch(str(request["root"]), limits["scratch_bytes"], is_mount=bool(request["is_mount"]))
-        self._status = None  # type: int | None
+        self._scratch = Scratch(request["root"], limits["scratch_bytes"], is_mount=request["is_mount"])
+        self._status: int | None = None
         self._was_full = False
         self._child_wakeup, wake = os.pipe()
         os.set_blocking(wake, False)
@@ -145,7 +147,7 @@ class Job:
                 os.closerange(3, 256)
                 confine.become_job(uid=uid, umask=umask, limits=self.limits)
                 os.chdir(cwd)
-                os.execvpe(command[0], command, environment)
+                os.execvpe(command[0], command, environment)  # noqa: S606 - no shell is the point
             except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
                 os.write(2, f"The command {command[0]!r} could not be started: {error}\n".encode())
             os._exit(127)
