@@ -108,3 +108,43 @@ def test_a_server_that_never_started_stops_at_once() -> None:
     server.stop()
     with pytest.raises(ConnectionRefusedError):
         call(server.url, "GET", "/")
+
+
+def test_a_stopped_server_hangs_up_on_open_connections(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection.request("GET", "/")
+    connection.getresponse().read()
+    server.stop()
+    with pytest.raises(ConnectionError):
+        _again(connection)
+    connection.close()
+
+
+def _again(connection: http.client.HTTPConnection) -> None:
+    connection.request("GET", "/")
+    connection.getresponse()
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "999999999999"])
+def test_a_length_that_cannot_be_is_refused_and_the_connection_closed(
+    server: Server, seen: list[Request], length: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as link:
+        link.sendall(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        with link.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+            assert answer.read()  # to the end of the stream: it was closed
+    assert seen == []
+
+
+def test_a_service_with_a_bug_says_so_and_the_next_request_is_answered(capfd: pytest.CaptureFixture[str]) -> None:
+    def handle(request: Request) -> Response:
+        if request.path == "/bug":
+            raise KeyError("our own bug")
+        return Response(status=204)
+
+    with Server(handle) as server:
+        with pytest.raises(ConnectionError):
+            call(server.url, "GET", "/bug")
+        assert call(server.url, "GET", "/").status == 204
+    assert "our own bug" in capfd.readouterr().err

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from support_sigstore import Answer, StillClock, b64, call, public_pem
@@ -114,6 +114,30 @@ def test_a_stored_dsse_entry_hashes_the_envelope_exactly_as_sent(services: Sigst
         "payloadHash": {"algorithm": "sha256", "value": hashlib.sha256(b'{"a": 1}').hexdigest()},
         "signatures": [{"signature": signature, "verifier": b64(public_pem(KEY).encode())}],
     }
+
+
+def _pem(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_rsa_and_ed25519_signatures_are_checked_too(services: SigstoreServices) -> None:
+    rsa_key, ed_key = rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()
+    signed = b"DSSEv1 1 t 4 data"
+    value = {"payload": b64(b"data"), "payloadType": "t"}
+    for pem, signature in (
+        (_pem(ed_key), ed_key.sign(signed)),
+        (_pem(rsa_key), rsa_key.sign(signed, padding.PKCS1v15(), hashes.SHA256())),
+    ):
+        text = json.dumps({**value, "signatures": [{"sig": b64(signature)}]})
+        assert post(services, dsse(text, pem)).status == 201
+        text = json.dumps({**value, "signatures": [{"sig": b64(signature[:-1] + b"x")}]})
+        assert post(services, dsse(text, pem)).status == 400
+    entry = hashedrekord()
+    entry["spec"]["signature"] = {
+        "content": b64(rsa_key.sign(b"x", padding.PKCS1v15(), hashes.SHA256())),
+        "publicKey": {"content": b64(_pem(rsa_key).encode())},
+    }
+    assert post(services, entry).status == 201
 
 
 def test_several_signers_need_a_key_each(services: SigstoreServices) -> None:

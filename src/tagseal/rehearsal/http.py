@@ -7,17 +7,16 @@ by tests and by people who want to see what a release does when a service misbeh
 from __future__ import annotations
 
 import socket
-import socketserver
 import ssl
-import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import ClassVar, Final, Self
 
+from tagseal.rehearsal.listener import Listener
 from tagseal.rehearsal.messages import Fault, Request, Response, json_response
 
 __all__ = ["Fault", "Request", "Response", "Server", "json_response"]
@@ -35,7 +34,7 @@ class Server:
         self._faults: list[list[object]] = []
         self.log: list[tuple[str, str, int]] = []
         """(method, path with query, status) of every answered request; status 0 is a cut connection."""
-        self._http = _Listener(("127.0.0.1", 0), _handler_class(self))
+        self._http = Listener(("127.0.0.1", 0), _handler_class(self))
         self._thread: threading.Thread | None = None
         if tls is not None:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
@@ -89,21 +88,10 @@ class Server:
         return self._handle(request)
 
 
-class _Listener(ThreadingHTTPServer):
-    """Accepts connections; asks no name server and is silent about clients that hang up."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def server_bind(self) -> None:
-        """Bind without the look-up of our own host name, which needs a network."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
-
-    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Print what is wrong with a service, not what a client does."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
+def _within_limit(size_bytes: int) -> int:
+    if not 0 <= size_bytes <= MAX_BODY_BYTES:
+        raise ValueError(f"a body has at most {MAX_BODY_BYTES} bytes")
+    return size_bytes
 
 
 def _handler_class(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -129,12 +117,18 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.loopback.take_fault(f"{self.command} {url.path}")
         if fault and fault.delay_s:
             time.sleep(fault.delay_s)
+        try:
+            body = self._body()
+        except ValueError as error:
+            self.close_connection = True  # where the next request begins is not known
+            self._write(json_response(400, {"message": str(error)}))
+            return
         request = Request(
             method=self.command,
             path=urllib.parse.unquote(url.path),
             query=urllib.parse.parse_qs(url.query, keep_blank_values=True),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self._body(),
+            body=body,
         )
         response = self._answer(request, fault)
         if response is None:
@@ -153,14 +147,16 @@ class _Handler(BaseHTTPRequestHandler):
         return None if fault.cut else response
 
     def _body(self) -> bytes:
+        """Read the whole body. Raises: ValueError for a length that is malformed or beyond the limit."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES))
-        parts = []
+            return self.rfile.read(_within_limit(int(self.headers.get("Content-Length") or 0)))
+        body = bytearray()
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
+            _within_limit(len(body) + size)
+            body += self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return b"".join(parts)
+        return bytes(body)
 
     def _cut(self) -> None:
         self.loopback.log.append((self.command, self.path, 0))
