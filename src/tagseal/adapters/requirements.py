@@ -19,7 +19,8 @@ from typing import Final
 from tagseal.adapters.process import Completed, clean_environment, run
 from tagseal.core.buildenv import select_wheels, supported_tags
 from tagseal.core.facts import Requirement
-from tagseal.core.lock import LockedPackage, LockedWheel, check_python, parse_lock, parse_resolved, render_lock
+from tagseal.core.lock import LockedPackage, LockedWheel, check_python, parse_lock, parse_resolved
+from tagseal.core.lock_text import render_lock
 from tagseal.errors import Code, ExitCode, TagsealError
 from tagseal.secret import mask
 
@@ -175,9 +176,10 @@ def _move(source: Path, target: Path) -> None:
 
 def _download_error(done: Completed) -> TagsealError:
     said = _tail(done)
-    if "DO NOT MATCH THE HASHES" in said:
+    whole = (done.stdout + done.stderr).decode("utf-8", "replace")
+    if "DO NOT MATCH THE HASHES" in whole:
         return TagsealError(REQUIREMENT_HASH_MISMATCH, f"A build requirement has other bytes than locked: {said}")
-    if _NO_NETWORK.search((done.stdout + done.stderr).decode("utf-8", "replace")):
+    if _NO_NETWORK.search(whole):
         return TagsealError(INDEX_UNREACHABLE, f"The package index cannot be reached: {said}")
     return TagsealError(REQUIREMENT_UNAVAILABLE, f"A locked build requirement cannot be downloaded: {said}")
 

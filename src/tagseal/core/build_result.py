@@ -16,7 +16,7 @@ from packaging.utils import (
 
 from tagseal.errors import Code, ExitCode, TagsealError
 
-# Exit codes of adapters/sandbox_scripts/build_inside.py: claims, used to word an error and nothing else.
+# Exit codes of adapters/sandbox_scripts/make_dists.py: claims, used to word an error and nothing else.
 LOCK_STALE_EXIT: Final = 81
 SDIST_UNREADABLE_EXIT: Final = 83
 _STAGES: Final = {82: "building the sdist", 84: "building the wheel from the sdist"}

@@ -28,7 +28,7 @@ CLOCK_SHIFT_S: Final = 34_567_890
 CLOCK_DELAY_S: Final = 3
 """More than the two-second steps of a zip time stamp."""
 
-_PATH: Final = "/build/env/bin:/usr/local/bin:/usr/bin:/bin"
+_PATH: Final = "/build/tmp/env/bin:/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def leg_settings(leg: str, *, epoch_s: int, version: str) -> LegSettings:
     common = {
         "PATH": _PATH,
         "TMPDIR": "/build/tmp",
-        "VIRTUAL_ENV": "/build/env",
+        "VIRTUAL_ENV": "/build/tmp/env",
         "SOURCE_DATE_EPOCH": str(epoch_s),
         "SETUPTOOLS_SCM_PRETEND_VERSION": version,
         # A stray .pyc in the source tree ends up in sdists and differs from run to run.
@@ -109,3 +109,8 @@ def supported_tags(python_version: str) -> tuple[tags.Tag, ...]:
         *tags.cpython_tags(version, platforms=platforms),
         *tags.compatible_tags(version, interpreter=f"cp{major}{minor}", platforms=platforms),
     )
+
+
+def feature_version(interpreter: str) -> str:
+    """Return `3.13` of a sandbox's `CPython 3.13.5 x86_64`."""
+    return ".".join(interpreter.split()[1].split(".")[:2])

@@ -11,11 +11,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NoReturn, TypeAlias
 
 from packaging.pylock import Package, PackageWheel, Pylock, PylockUnsupportedVersionError, PylockValidationError
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import Version
+from packaging.specifiers import SpecifierSet
 
 from tagseal.errors import Code, ExitCode, TagsealError
 
@@ -77,17 +77,6 @@ class BuildLock:
     """`sha256:<hex>` of the lock's bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """How one package differs between two locks."""
-
-    name: str
-    old: str | None
-    """None: not locked before."""
-    new: str | None
-    """None: locked no more."""
-
-
 def parse_lock(data: bytes) -> BuildLock:
     """Check and read a build lock.
 
@@ -112,47 +101,11 @@ def check_python(lock: BuildLock, python_version: str) -> None:
     Raises:
         TagsealError: `lock-wrong-python`.
     """
-    from packaging.specifiers import SpecifierSet
-
     # A lock says `>=3.11`; compared are feature versions, for the micro version of a sandbox is of no interest.
     if lock.requires_python and not SpecifierSet(lock.requires_python).contains(f"{python_version}.999"):
         raise TagsealError(
             LOCK_UNFIT, f"The build lock is for Python {lock.requires_python}; the sandbox has Python {python_version}."
         )
-
-
-def compare_locks(old: BuildLock | None, new: BuildLock) -> tuple[Change, ...]:
-    """Return what changed, sorted by name; a package whose wheels alone differ counts as changed."""
-    before = {package.name: package for package in old.packages} if old else {}
-    after = {package.name: package for package in new.packages}
-    return tuple(
-        Change(
-            name=name,
-            old=before[name].version if name in before else None,
-            new=after[name].version if name in after else None,
-        )
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    )
-
-
-def render_lock(lock: BuildLock, *, urls: bool) -> bytes:
-    """Return the lock as PEP 751 TOML, the same bytes for the same content; without `urls` it names no host."""
-    lines = ['lock-version = "1.0"', 'created-by = "tagseal"']
-    if lock.requires_python:
-        lines.append(f'requires-python = "{lock.requires_python}"')
-    for package in lock.packages:
-        lines += ["", "[[packages]]", f'name = "{package.name}"', f'version = "{package.version}"', "wheels = ["]
-        lines += [f"  {_wheel_line(wheel, urls=urls)}," for wheel in package.wheels]
-        lines.append("]")
-    return ("\n".join(lines) + "\n").encode("utf-8")
-
-
-def _wheel_line(wheel: LockedWheel, *, urls: bool) -> str:
-    # Every value was checked by `_parse` against alphabets without quotes and backslashes.
-    place = f'url = "{wheel.url}"' if urls and wheel.url else f'path = "{wheel.filename}"'
-    size = "" if wheel.size_bytes is None else f", size = {wheel.size_bytes}"
-    return f'{{ {place}{size}, hashes = {{ sha256 = "{wheel.sha256.removeprefix("sha256:")}" }} }}'
 
 
 def _refuse(what: str) -> NoReturn:
@@ -163,8 +116,10 @@ def _parse(data: bytes, *, strict: bool) -> BuildLock:
     pylock = _read(data)
     if len(pylock.packages) > MAX_PACKAGES:
         _refuse(f"The build lock names {len(pylock.packages)} packages; at most {MAX_PACKAGES} are read.")
+    if pylock.environments:
+        _refuse("The build lock is limited to certain environments; make it for the one that the sandbox has.")
     packages = sorted((_package(package, strict=strict) for package in pylock.packages), key=lambda item: item.name)
-    for first, second in zip(packages, packages[1:], strict=False):
+    for first, second in pairwise(packages):
         if first.name == second.name:
             _refuse(f"The build lock names {first.name} twice; which one is used must not depend on the machine.")
     return BuildLock(
@@ -194,18 +149,14 @@ def _package(package: Package, *, strict: bool) -> LockedPackage:
         _refuse(f"The build lock has no version or no wheel for {name}; only wheels are used.")
     if package.marker is not None:
         _refuse(f"The build lock has {name} only under a condition ({package.marker}); make it for one environment.")
-    wheels = sorted((_wheel(name, package.version, w, strict=strict) for w in package.wheels), key=lambda w: w.filename)
+    wheels = sorted((_wheel(w, strict=strict) for w in package.wheels), key=lambda w: w.filename)
     return LockedPackage(name=name, version=str(package.version), wheels=tuple(wheels))
 
 
-def _wheel(name: str, version: Version, wheel: PackageWheel, *, strict: bool) -> LockedWheel:
-    try:
-        filename = wheel.filename
-        found_name, found_version, _, _ = parse_wheel_filename(filename)
-    except (PylockValidationError, InvalidWheelFilename) as error:
-        raise TagsealError(LOCK_INVALID, f"A wheel of {name} has no valid file name: {error}.", file=LOCK_NAME) from error
-    if not _FILENAME.fullmatch(filename) or found_name != name or found_version != version:
-        _refuse(f"The build lock lists {filename} for {name} {version}.")
+def _wheel(wheel: PackageWheel, *, strict: bool) -> LockedWheel:
+    filename = wheel.filename  # `validate` compared its name and version with the package's
+    if not _FILENAME.fullmatch(filename):
+        _refuse(f"The build lock lists the file name {filename!a}.")
     sha256 = wheel.hashes.get("sha256", "")
     if not _SHA256.fullmatch(sha256):
         _refuse(f"{filename} has no SHA-256 in the build lock (64 lower-case hex digits).")

@@ -18,7 +18,7 @@ from typing import Final
 
 from tagseal.context import Context
 from tagseal.core.build_result import SDIST_UNREADABLE_EXIT, check_output, failure
-from tagseal.core.buildenv import LegSettings, leg_settings, variations
+from tagseal.core.buildenv import LegSettings, feature_version, leg_settings, variations
 from tagseal.core.checks import Check, Verdict
 from tagseal.core.facts import Artifact, BuildFacts, Requirement, SourceFacts
 from tagseal.core.lock import LOCK_NAME
@@ -69,7 +69,7 @@ def run(ctx: Context, params: Params) -> BuildFacts:
         folder = Path(name)
         ctx.adapters.git.export(source.commit, folder / "src")
         ctx.progress.say("fetching the locked build requirements")
-        python = python_version(sandbox.interpreter())
+        python = feature_version(sandbox.interpreter())
         requirements = ctx.adapters.requirements.fetch(lock, folder / "wheels", python_version=python)
         ctx.progress.say(f"building leg {ctx.leg} in the {sandbox.kind} sandbox")
         start_s = ctx.adapters.clock.now().timestamp() if settings.clock_shift_s else 0
@@ -77,11 +77,6 @@ def run(ctx: Context, params: Params) -> BuildFacts:
         artifacts = _collect(ctx, outcome, folder / "out", epoch_s=source.commit_time_s)
     ctx.files.write(f"{ctx.me}/build.log", outcome.log.encode("utf-8"))
     return _facts(ctx, source, sandbox, settings, outcome, requirements=requirements, artifacts=artifacts)
-
-
-def python_version(interpreter: str) -> str:
-    """Return `3.13` of `CPython 3.13.5 x86_64`."""
-    return ".".join(interpreter.split()[1].split(".")[:2])
 
 
 def _sandbox(ctx: Context, params: Params) -> Sandbox:
@@ -93,7 +88,7 @@ def _sandbox(ctx: Context, params: Params) -> Sandbox:
 
 def _job(folder: Path, settings: LegSettings, start_s: int, timeout_s: int) -> SandboxJob:
     return SandboxJob(
-        command=("{python}", "-S", "-B", "/build/in/scripts/build_inside.py", str(start_s)),
+        command=("{python}", "-S", "-B", "/build/in/scripts/make_dists.py", str(start_s)),
         environment=settings.environment,
         inputs=(
             SandboxInput(host=folder / "src", inside="/build/src", writable_copy=True),

@@ -60,14 +60,15 @@ def _target(name: str, *, site: Path, env: Path) -> Path:
     parts = name.split("/")
     if ".." in parts or name.startswith("/"):
         raise SystemExit(f"a locked wheel holds the unsafe name {name!r}")
-    if len(parts) > 2 and parts[0].endswith(".data"):
-        kind, rest = parts[1], parts[2:]
+    top, *inner = parts
+    if top.endswith(".data") and inner:
+        kind, *rest = inner
         if kind in {"purelib", "platlib"}:
             return site.joinpath(*rest)
         if kind == "scripts":
             return env.joinpath("bin", *rest)
         if kind == "headers":
-            return env.joinpath("include", parts[0].split("-")[0], *rest)
+            return env.joinpath("include", top.split("-")[0], *rest)
         return env.joinpath(*rest)
     return site.joinpath(*parts)
 

@@ -1,6 +1,6 @@
 """Runs inside the sandbox: makes the locked environment, builds the sdist, then the wheel from that sdist.
 
-Usage: build_inside.py START_S   (working directory: anywhere; paths are fixed, see below)
+Usage: make_dists.py START_S
 
 START_S is 0, or the time outside when the job was started and must not be visible here: if this clock still
 shows it (nothing shifted the clock), the build starts three seconds later instead.
@@ -18,13 +18,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import locked_env
+import locked_env  # type: ignore[import-not-found]  # stands beside this file in the sandbox
 
-ENV = Path("/build/env")
-SOURCE = Path("/build/src")
-WHEELS = Path("/build/in/wheels")
-OUT = Path("/build/out")
-UNPACKED = Path("/build/tmp/sdist")
+ROOT = Path(__file__).absolute().parents[2]
+"""/build, except in a plain process, which cannot have that path for itself."""
+ENV = ROOT / "tmp" / "env"
+SOURCE = ROOT / "src"
+WHEELS = ROOT / "in" / "wheels"
+OUT = ROOT / "out"
+SCRATCH = ROOT / "tmp"
 
 LOCK_STALE = 81
 SDIST_FAILED = 82
@@ -39,36 +41,44 @@ def main(start_s: float) -> int:
     """Build; return the exit code."""
     Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
     sys.path.append(str(locked_env.make(ENV, WHEELS)))
-    import build  # noqa: PLC0415 - found in the environment just made
+    import build
 
     if start_s and abs(time.time() - start_s) < _SAME_CLOCK_S:
         time.sleep(_LATER_S)
     builder = build.ProjectBuilder(SOURCE, python_executable=str(ENV / "bin" / "python"), runner=run_hook)
-    if missing := sorted({chain[-1] for need in builder.build_system_requires for chain in build.check_dependency(need)}):
-        print("not in the build lock:", ", ".join(missing), flush=True)
+    if missing := sorted(
+        {chain[-1] for need in builder.build_system_requires for chain in build.check_dependency(need)}
+    ):
+        say(f"not in the build lock: {', '.join(missing)}")
         return LOCK_STALE
     try:
         sdist = Path(builder.build("sdist", OUT))
     except Exception as error:  # noqa: BLE001 - whatever a backend does is its failure
-        print(f"building the sdist failed: {error}", flush=True)
+        say(f"building the sdist failed: {error}")
         return SDIST_FAILED
     try:
-        unpacked = unpack(sdist, UNPACKED)
+        unpacked = unpack(sdist, SCRATCH / "sdist")
     except (OSError, EOFError, ValueError, tarfile.TarError) as error:
-        print(f"the sdist cannot be unpacked: {error}", flush=True)
+        say(f"the sdist cannot be unpacked: {error}")
         return SDIST_UNREADABLE
     try:
         wheel_builder = build.ProjectBuilder(unpacked, python_executable=str(ENV / "bin" / "python"), runner=run_hook)
         wheel_builder.build("wheel", OUT)
     except Exception as error:  # noqa: BLE001 - the same
-        print(f"building the wheel from the sdist failed: {error}", flush=True)
+        say(f"building the wheel from the sdist failed: {error}")
         return WHEEL_FAILED
     return 0
 
 
-def run_hook(command: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
+def say(text: str) -> None:
+    """Write one line to the job's log."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run_hook(cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
     """Run one backend hook in a process of its own, its output in our log."""
-    subprocess.run(command, cwd=cwd, env={**os.environ, **(extra_environ or {})}, check=True)
+    subprocess.run(cmd, cwd=cwd, env={**os.environ, **(extra_environ or {})}, check=True)
 
 
 def unpack(sdist: Path, dest: Path) -> Path:

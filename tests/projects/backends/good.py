@@ -1,0 +1,3 @@
+"""Builds as it should."""
+
+from good import *

@@ -1,0 +1,11 @@
+"""Puts a hostile member (traversal) into the sdist."""
+
+import tarfile
+
+import good
+from good import *
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    member = tarfile.TarInfo("tiny_tree-1.2.3/../../evil")
+    return good.build_sdist(sdist_directory, extra=[member])
