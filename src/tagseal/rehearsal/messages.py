@@ -20,6 +20,7 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    """Shorter than the Content-Length says when the client hung up while sending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
