@@ -128,6 +128,7 @@ class Job:
         self._scratch = Scratch(request["root"], limits["scratch_bytes"], is_mount=request["is_mount"])
         self._status: int | None = None
         self._was_full = False
+        self._is_read = False
         self._child_wakeup, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._child_wakeup, False)
@@ -165,7 +166,8 @@ class Job:
             return
 
     def _read(self, *, wait_s: float) -> None:
-        readable = select.select([self._output, self._child_wakeup, 0], [], [], wait_s)[0]
+        watched = [self._child_wakeup, 0] if self._is_read else [self._output, self._child_wakeup, 0]
+        readable = select.select(watched, [], [], wait_s)[0]
         if self._child_wakeup in readable:
             os.read(self._child_wakeup, 4096)
         if 0 in readable and not os.read(0, 65536):
@@ -173,8 +175,7 @@ class Job:
         if self._output in readable:
             data = os.read(self._output, 65536)
             self.log.add(data)
-            if not data:
-                self._output = self._child_wakeup  # end of file: nothing more to select on
+            self._is_read = not data
 
     def _trouble(self) -> str:
         if time.monotonic() - self._started > self.limits["wall_s"]:
@@ -201,11 +202,11 @@ class Job:
         return ended or self._verdict()
 
     def _drain(self) -> None:
-        while self._output != self._child_wakeup and select.select([self._output], [], [], 0)[0]:
+        """Take in what a process wrote just before it was killed."""
+        while not self._is_read and select.select([self._output], [], [], 0)[0]:
             data = os.read(self._output, 65536)
             self.log.add(data)
-            if not data:
-                return
+            self._is_read = not data
 
     def _verdict(self) -> str:
         if self.exit_code == 0:

@@ -1,0 +1,35 @@
+"""One fixture for the kinds that isolate: what holds in one must hold in the other."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tagseal.adapters.sandbox import choose, namespaces
+from tagseal.ports import Sandbox
+
+IMAGE = "tagseal-test:local"
+
+
+def docker_sandbox() -> Sandbox:
+    """Return the sandbox of the image that tests/tools/docker_engine.py built."""
+    try:
+        argv = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip(f"no Docker engine with {IMAGE}: run tests/tools/docker_engine.py up")
+    return choose("docker", done.stdout.strip())
+
+
+def namespaces_sandbox() -> Sandbox:
+    """Return the namespaces sandbox."""
+    if not namespaces.is_available():
+        pytest.skip("this machine lets nobody make namespaces here")
+    return choose("namespaces", "")
+
+
+@pytest.fixture(params=["namespaces", pytest.param("docker", marks=pytest.mark.docker)])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Return each kind of sandbox that isolates."""
+    return docker_sandbox() if request.param == "docker" else namespaces_sandbox()
