@@ -109,7 +109,7 @@ class IndexAdapters(LazyAdapters):
     index_settings: Mapping[str, str]
 
     @property
-    def requirements(self) -> IndexRequirements:  # type: ignore[override]  # a property instead of a cached one
+    def requirements(self) -> IndexRequirements:
         return IndexRequirements(self.index_settings)
 
 
