@@ -1,0 +1,131 @@
+"""What a person sees of a rehearsal: a line per step while it runs, and the whole picture at the end."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tagseal.core.checks import Check, Verdict
+from tagseal.rehearsal.prepare import Prepared
+from tagseal.rehearsal.public import ThirdPartyCommand
+from tagseal.rehearsal.sequence import Line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES: Final = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.WAIVED: "magenta",
+    Verdict.NOT_APPLICABLE: "dim",
+}
+_MIN_WIDTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All there is to tell."""
+
+    prepared: Prepared
+    lines: tuple[Line, ...]
+    unknown: tuple[Check, ...]
+    checks: tuple[ThirdPartyCommand, ...]
+    out: Path
+    verdict: Verdict
+    seconds: float
+
+
+def progress_line(line: Line) -> str:
+    """Return what is shown when a step has ended."""
+    return f"{line.run.verdict:<8} {line.node:<16} {line.seconds:6.2f} s"
+
+
+def text(view: View) -> str:
+    """Return the end of a rehearsal as text; coloured when standard output is a terminal."""
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width = max(_MIN_WIDTH, shutil.get_terminal_size((_MIN_WIDTH, 24)).columns)
+    console = Console(file=io.StringIO(), width=width, force_terminal=is_terminal, highlight=False, markup=False)
+    _steps(console, view)
+    _failure(console, view)
+    _stopped(console, view)
+    _unknown(console, view)
+    _rest(console, view)
+    file = console.file
+    return file.getvalue().rstrip("\n") if isinstance(file, io.StringIO) else ""
+
+
+def _steps(console: Console, view: View) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"Rehearsal of {view.prepared.repository} {view.prepared.tag}"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    table.add_column("verdict")
+    table.add_column("what was found")
+    for line in view.lines:
+        verdict = Text(str(line.run.verdict), style=_STYLES[line.run.verdict])
+        table.add_row(line.node, f"{line.seconds:.2f}", verdict, Text(_found(line)))
+    console.print(table)
+
+
+def _found(line: Line) -> str:
+    if line.run.error is not None:
+        return f"{line.run.error.code.id}: {line.run.error.what}"
+    checks = line.run.result.checks if line.run.result else ()
+    counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+
+
+def _failure(console: Console, view: View) -> None:
+    for line in view.lines:
+        if line.run.error is not None:
+            console.print("\n".join(f"  {part}" for part in line.run.error.lines()), style="red")
+        elif line.run.verdict is Verdict.FAIL and line.run.result is not None:
+            for check in line.run.result.checks:
+                if check.verdict is Verdict.FAIL:
+                    console.print(f"  {check.code} {check.subject}: {check.message}", style="red")
+
+
+def _stopped(console: Console, view: View) -> None:
+    if view.prepared.lock_lines:
+        console.print("Build requirements locked for this rehearsal:", style="bold")
+        console.print("\n".join(f"  {line}" for line in view.prepared.lock_lines) + "\n")
+    if view.prepared.problems:
+        console.print("What would have stopped a real release:", style="bold")
+        for problem in view.prepared.problems:
+            console.print(f"  {problem.code}: {problem.what}\n      {problem.fix}")
+        console.print()
+
+
+def _unknown(console: Console, view: View) -> None:
+    if view.unknown:
+        console.print("Not decided on this machine (UNKNOWN):", style="bold")
+        for check in view.unknown:
+            console.print(f"  {check.code} {check.subject}: {check.message}")
+        console.print()
+
+
+def _rest(console: Console, view: View) -> None:
+    if view.verdict is not Verdict.FAIL:
+        console.print("Check it with other people's programs:", style="bold")
+        console.print(f"  {view.out}/verify.sh")
+        for check in view.checks[:4]:
+            console.print(f"  {check.shell()}", soft_wrap=True)
+        if len(view.checks) > 4:  # noqa: PLR2004 - the first file's commands stand for all
+            console.print(f"  … {len(view.checks) - 4} more in verify.sh")
+        console.print()
+    console.print(f"Release directory: {view.out}/release   report: {view.out}/release/report.md")
+    words = {Verdict.PASS: "verified", Verdict.FAIL: "stopped", Verdict.UNKNOWN: "verified, with things left UNKNOWN"}
+    ending = words.get(view.verdict, "ended")
+    console.print(f"{view.verdict}: the release was {ending} in {view.seconds:.1f} s.", style=_STYLES[view.verdict])
