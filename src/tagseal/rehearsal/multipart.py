@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
+from email.utils import collapse_rfc2231_value
 from typing import Final
 
 MAX_PARTS: Final = 5_000
@@ -20,7 +21,7 @@ class Part:
     filename: str | None
     """The client's file name, unchecked; None for a plain field."""
     content_type: str
-    """Empty when the part does not say."""
+    """`text/plain` when the part does not say (RFC 7578 section 4.4)."""
     data: bytes
 
 
@@ -82,23 +83,19 @@ def _part(raw: bytes) -> Part:
     head, found, data = raw.partition(b"\r\n\r\n")
     if not found or len(head) > MAX_PART_HEADER_BYTES:
         raise ValueError("a multipart part has no end of headers, or too long ones")
-    headers = BytesHeaderParser().parsebytes(head + b"\r\n\r\n")
+    # Clients send raw UTF-8 in headers, which the parser for bytes would not decode.
+    headers = HeaderParser().parsestr(head.decode("utf-8", "replace") + "\r\n\r\n")
     name = _parameter(headers, "name")
     if not name:
         raise ValueError("a multipart part has no name")
     return Part(
         name=name,
         filename=_parameter(headers, "filename"),
-        content_type=str(headers.get("Content-Type", "")),
+        content_type=str(headers.get("Content-Type", "text/plain")),
         data=data,
     )
 
 
 def _parameter(headers: Message, name: str) -> str | None:
     value = headers.get_param(name, header="Content-Disposition")
-    if value is None:
-        return None
-    if isinstance(value, tuple):  # RFC 2231: (charset, language, text)
-        return value[2]
-    # Clients send raw UTF-8; the header parser keeps undecodable bytes as surrogates.
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return None if value is None else collapse_rfc2231_value(value)
