@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tagseal.core.checks import Check, Verdict
 from tagseal.core.facts import BuildFacts, SourceFacts
+from tagseal.core.lock import BuildLock
 from tagseal.errors import Code, ExitCode, TagsealError
 
 CLAIM_DIFFERS: Final = Code(
@@ -33,28 +33,37 @@ class Locked:
     """`sha256:<hex>`."""
 
 
-def used_requirements(
-    source: SourceFacts, legs: tuple[BuildFacts, ...], locked: tuple[Locked, ...]
-) -> tuple[Locked, ...]:
+def used_requirements(source: SourceFacts, legs: tuple[BuildFacts, ...], lock: BuildLock) -> tuple[Locked, ...]:
     """Return the lock's own entries that every leg says it used, sorted by file name: one for each locked name.
 
     Raises:
         TagsealError: `provenance-claim-differs`.
     """
-    by_filename = {wheel.filename: wheel for wheel in locked}
-    names = {wheel.name for wheel in locked}
-    for leg in legs:
-        _check_inputs(source, leg)
-        for claim in leg.requirements:
-            wheel = by_filename.get(claim.filename)
-            if wheel is None or (wheel.name, wheel.version, wheel.sha256) != (claim.name, claim.version, claim.sha256):
-                raise _differs(leg, f"used {claim.filename} ({claim.sha256}), which is not in the build lock")
-        if missing := sorted(names - {claim.name for claim in leg.requirements}):
-            raise _differs(leg, f"did not use {missing[0]}, which is in the build lock")
-    used = [{claim.filename for claim in leg.requirements} for leg in legs]
+    if lock.digest != source.lock_digest:
+        raise TagsealError(CLAIM_DIFFERS, f"The build lock is {lock.digest}; the source has {source.lock_digest}.")
+    allowed = {
+        wheel.filename: Locked(name=package.name, version=package.version, filename=wheel.filename, sha256=wheel.sha256)
+        for package in lock.packages
+        for wheel in package.wheels
+    }
+    used = [_used(source, leg, allowed) for leg in legs]
     if any(filenames != used[0] for filenames in used):
         raise _differs(legs[-1], f"used other requirements than {legs[0].leg}")
-    return tuple(by_filename[filename] for filename in sorted(used[0]))
+    return tuple(allowed[filename] for filename in sorted(used[0]))
+
+
+def _used(source: SourceFacts, leg: BuildFacts, allowed: Mapping[str, Locked]) -> set[str]:
+    _check_inputs(source, leg)
+    for claim in leg.requirements:
+        wheel = allowed.get(claim.filename)
+        if wheel is None or (wheel.name, wheel.version, wheel.sha256) != (claim.name, claim.version, claim.sha256):
+            raise _differs(leg, f"used {claim.filename} ({claim.sha256}), which is not in the build lock")
+    names = [claim.name for claim in leg.requirements]
+    if len(set(names)) != len(names):
+        raise _differs(leg, "used one requirement twice")
+    if missing := sorted({wheel.name for wheel in allowed.values()} - set(names)):
+        raise _differs(leg, f"did not use {missing[0]}, which is in the build lock")
+    return {claim.filename for claim in leg.requirements}
 
 
 def _check_inputs(source: SourceFacts, leg: BuildFacts) -> None:
@@ -62,27 +71,6 @@ def _check_inputs(source: SourceFacts, leg: BuildFacts) -> None:
         raise _differs(leg, f"used the build lock {leg.lock_digest}; the source has {source.lock_digest}")
     if leg.source_date_epoch_s != source.commit_time_s:
         raise _differs(leg, f"used the epoch {leg.source_date_epoch_s}; the commit's is {source.commit_time_s}")
-
-
-def environment_check(legs: tuple[BuildFacts, ...], observed: str) -> Check:
-    """Return PASS when every leg names the interpreter that this process observed of itself, outside an image.
-
-    An image, or another interpreter, cannot be seen from here: UNKNOWN, and the provenance does not name it.
-    """
-    claimed = sorted({f"{leg.interpreter} {leg.image}".strip() for leg in legs})
-    if claimed == [observed]:
-        return Check(
-            code="build-environment-confirmed",
-            verdict=Verdict.PASS,
-            subject="interpreter",
-            message=f"Both builds name {observed}, as observed here.",
-        )
-    return Check(
-        code="build-environment-confirmed",
-        verdict=Verdict.UNKNOWN,
-        subject="interpreter",
-        message=f"The builds name {', '.join(claimed)}; this job runs {observed} and cannot confirm it.",
-    )
 
 
 def content_digests(legs: tuple[BuildFacts, ...], sums: Mapping[str, str]) -> Mapping[str, str]:

@@ -33,6 +33,10 @@ class Parameters:
     """`sha256:<hex>`."""
     policy_digest: str
     """`sha256:<hex>` of the effective policy: signers, release branch, sandbox, generated paths, waivers."""
+    sandbox_kind: str
+    """The kind asked for; `auto` leaves the choice to the runner."""
+    sandbox_image: str
+    """The image asked for, `name@sha256:<hex>`; empty: tagseal's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ def _external(parameters: Parameters) -> Json:
         "source": {"repository": parameters.repository, "tag": parameters.tag, "ref": parameters.ref},
         "lock": {"path": parameters.lock_path, "digest": {"sha256": parameters.lock_digest.removeprefix("sha256:")}},
         "policy": {"digest": {"sha256": parameters.policy_digest.removeprefix("sha256:")}},
+        "sandbox": {"kind": parameters.sandbox_kind, "image": parameters.sandbox_image},
     }
 
 
