@@ -7,7 +7,6 @@ from pathlib import Path
 
 PLANTED = ("PYTHON", "LD_", "GIT_", "PIP_", "UV_", "SSL_CERT_", "GCONV_", "MALLOC_", "GLIBC_", "OPENSSL_", "GNUPG")
 NAMES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSH_AUTH_SOCK"}
-NEED_ROOT = {"build", "test"}  # they start sibling containers
 
 
 def scrub(environment: MutableMapping[str, str]) -> None:
@@ -17,9 +16,9 @@ def scrub(environment: MutableMapping[str, str]) -> None:
 
 
 def choose_user(arguments: Sequence[str], workspace: Path) -> None:
-    """Become the owner of the workspace, so that git trusts it and files are the runner's, unless root is needed."""
+    """Become the owner of the workspace, whom git trusts; build and test stay root to start sibling containers."""
     owner = workspace.stat()
-    if os.geteuid() == 0 and not NEED_ROOT.intersection(arguments[:1]):
+    if os.geteuid() == 0 and arguments[:1] not in (["build"], ["test"]):
         os.setgroups([])
         os.setgid(owner.st_gid)  # as root: real, effective and saved
         os.setuid(owner.st_uid)

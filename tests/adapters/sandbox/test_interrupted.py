@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-import support_sandbox
 
+import support_sandbox
 from tagseal.ports import Sandbox
 
 CALLER = """
@@ -21,6 +22,15 @@ kind, image, marker, dest = sys.argv[1:]
 text = "import os; os.execvp('sleep', ['sleep', '%s'])" % marker
 choose(kind, image).run(support_sandbox.script(text, wall_s=120), Path(dest))
 """
+
+
+def wait_for_no_container(image: str) -> bool:
+    argv = ["docker", "ps", "-a", "-q", "--filter", f"ancestor={image}", "--filter", "label=tagseal.sandbox"]
+    for _ in range(100):
+        if not subprocess.run(argv, capture_output=True, text=True, check=True).stdout:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @pytest.mark.parametrize(("number", "marker"), [(signal.SIGKILL, "4713.25"), (signal.SIGINT, "4714.25")])
@@ -37,6 +47,5 @@ def test_nothing_is_left(sandbox: Sandbox, tmp_path: Path, number: int, marker: 
         caller.kill()
         caller.wait()
     if sandbox.kind == "docker":
-        listed = subprocess.run(["docker", "ps", "-a", "-q", "--no-trunc"], capture_output=True, text=True, check=True)
-        assert listed.stdout == ""
+        assert wait_for_no_container(sandbox.image)
     assert not (tmp_path / "out").exists()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from pathlib import Path
 
 import support_sandbox
-
 from tagseal.ports import Sandbox
 
 
@@ -118,24 +119,13 @@ def test_the_log_keeps_its_end_and_loses_terminal_codes(sandbox: Sandbox, tmp_pa
 
 def test_a_command_that_does_not_exist_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     job = support_sandbox.script("pass")
-    missing = type(job)(command=("/no/such",), environment={}, inputs=(), collect="/build/out", limits=job.limits)
-    outcome = sandbox.run(missing, tmp_path / "out")
+    outcome = sandbox.run(dataclasses.replace(job, command=("/no/such",)), tmp_path / "out")
     assert outcome.exit_code == 127
     assert "'/no/such' could not be started" in outcome.log
 
 
 def test_the_clock_is_shifted_or_the_outcome_says_it_is_not(sandbox: Sandbox, tmp_path: Path) -> None:
-    import time
-
     job = support_sandbox.script("import time; print(int(time.time()))")
-    shifted = type(job)(
-        command=job.command,
-        environment=job.environment,
-        inputs=(),
-        collect=job.collect,
-        limits=job.limits,
-        fake_time_offset_s=86_400,
-    )
-    outcome = sandbox.run(shifted, tmp_path / "out")
+    outcome = sandbox.run(dataclasses.replace(job, fake_time_offset_s=86_400), tmp_path / "out")
     ahead = int(outcome.log.splitlines()[-1]) - time.time()
     assert outcome.clock_is_shifted == (86_000 < ahead < 87_000)

@@ -20,7 +20,7 @@ _OUTCOME_MEMBER: Final = "outcome.json"
 _OUTCOME_OVERHEAD_BYTES: Final = 64 * 1024
 _JSON_BYTES_PER_LOG_BYTE: Final = 6  # \\u001b
 _HEADER_BYTES: Final = 4096  # of one member: its header, an extended one before it, padding
-_FLAT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,254}")
+_FLAT_NAME: Final = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,253}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Outcome:
     log: str
     clock_is_shifted: bool
     probe: tuple[Finding, ...]
+    files: tuple[str, ...]
+    """The names of the members that follow, in order."""
 
 
 class BrokenStreamError(Exception):
@@ -76,6 +78,8 @@ def receive(stream: BinaryIO, limits: SandboxLimits, dest: Path) -> Outcome:
         with tarfile.open(fileobj=_Limited(stream, bound), mode="r|", bufsize=1 << 16) as archive:  # type: ignore[call-overload]
             outcome = _outcome(archive, log_bytes)
             names = _files(archive, staging, limits.output_bytes)
+        if tuple(names) != outcome.files:
+            raise BrokenStreamError("it was cut off, or holds files that its outcome does not name")
         dest.mkdir(exist_ok=True)
         for name in names:
             (staging / name).replace(dest / name)

@@ -183,6 +183,7 @@ def main() -> None:
         "log": "",
         "clock_is_shifted": False,
         "probe": found,
+        "files": [],
     }
     files: list[tuple[str, int]] = []
     forbidden = [item for item in found if item["met"] and item["what"] not in request["tolerated"]]
@@ -193,5 +194,6 @@ def main() -> None:
             collected = _collect(request["collect"], limits["output_bytes"])
             outcome["ended"] = "exit" if collected is not None else "output-limit"
             files = collected or []
+            outcome["files"] = [name for name, _ in files]
     with os.fdopen(1, "wb", buffering=0, closefd=False) as stdout:
         _hand_out(outcome, files, stdout)

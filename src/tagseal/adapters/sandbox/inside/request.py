@@ -58,3 +58,5 @@ class Outcome(TypedDict):
     log: str
     clock_is_shifted: bool
     probe: list[Finding]
+    files: list[str]
+    """The names of the members that follow, in order: a stream that was cut off has fewer."""

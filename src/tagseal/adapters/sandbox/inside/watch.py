@@ -41,11 +41,11 @@ class Scratch:
     """How full the scratch space is."""
 
     def __init__(self, root: str, limit_bytes: int, *, is_mount: bool) -> None:
-        self._root, self._limit, self._is_mount = root, limit_bytes, is_mount
+        self._root, self._limit, self.is_mount = root, limit_bytes, is_mount
 
     def is_full(self) -> bool:
         """Tell whether the next write fails (a mount of its own), or should (a folder among others)."""
-        if self._is_mount:
+        if self.is_mount:
             state = os.statvfs(self._root)
             return state.f_bavail * state.f_frsize < _FULL_BELOW_BYTES or state.f_favail == 0
         used = 0
@@ -183,7 +183,10 @@ class Job:
         pids = [pid for pid in _processes() if pid != 1] if self.is_alone else _below(os.getpid())
         if _resident_bytes(pids) > self.limits["memory_bytes"]:
             return "memory"
-        self._was_full = self._was_full or self._scratch.is_full()
+        if self._scratch.is_full():
+            if not self._scratch.is_mount:
+                return "disk-full"  # nothing else would stop it
+            self._was_full = True
         return ""
 
     def wait(self) -> str:
