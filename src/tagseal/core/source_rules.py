@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from tagseal.core.checks import Check, Verdict
+from tagseal.core.lock import LOCK_NAME
 from tagseal.errors import Code, ExitCode, TagsealError
 
 SHALLOW_CLONE: Final = Code(
@@ -57,9 +59,47 @@ NO_SIGNERS: Final = Code(
     fix="Write `version: 1` and `signers: [{name: NAME, ssh: 'ssh-ed25519 AAAA…'}]` into .github/tagseal.yml "
     "on the default branch.",
 )
+POLICY_OVERRIDE_REFUSED: Final = Code(
+    id="policy-override-refused",
+    exit_code=ExitCode.USAGE,
+    why="A workflow that could bring its own policy or lock would allow itself anything.",
+    fix="Remove the option; commit the policy to the default branch and the lock to the tagged tree.",
+)
+REPOSITORY_UNKNOWN: Final = Code(
+    id="repository-unknown",
+    exit_code=ExitCode.USAGE,
+    why="Provenance says which repository the source came from.",
+    fix="Give --repository OWNER/NAME, or add the remote: `git remote add origin https://github.com/OWNER/NAME`.",
+)
+REPOSITORY_MISMATCH: Final = Code(
+    id="repository-mismatch",
+    exit_code=ExitCode.USAGE,
+    why="A run can vouch only for the repository it runs in.",
+    fix="Leave --repository out, or run it in the repository that is meant.",
+)
 
-LOCK_NAME: Final = "pylock.build.toml"
 _SHOWN_PATHS: Final = 5
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]{1,100}/[A-Za-z0-9._-]{1,100}")
+
+
+def refuse_overrides(given: Mapping[str, object]) -> None:
+    """Outside a rehearsal nothing stands in for what is committed. Raises: policy-override-refused."""
+    for name, value in given.items():
+        if value is not None:
+            raise TagsealError(POLICY_OVERRIDE_REFUSED, f"{name} {value} was given outside of a rehearsal.")
+
+
+def repository_of(named: str, run: str | None, remote: Callable[[], str | None]) -> str:
+    """Return owner/name: the run's, which an input may repeat but not change; else the input's; else the remote's.
+
+    Raises: repository-mismatch, repository-unknown.
+    """
+    if named and run and named != run:
+        raise TagsealError(REPOSITORY_MISMATCH, f"--repository is {named}, but this is a run of {run}.")
+    repository = run or named or remote() or ""
+    if not _REPOSITORY.fullmatch(repository):
+        raise TagsealError(REPOSITORY_UNKNOWN, f"The repository is not known as owner/name (found: {repository!r}).")
+    return repository
 
 
 def whole_history(is_shallow: bool) -> Check:  # noqa: FBT001 - the one thing it judges
@@ -120,6 +160,11 @@ def lock_in(blobs: Mapping[str, bytes], given: bytes | None) -> bytes:
     if lock is None:
         raise TagsealError(LOCK_MISSING, f"The tagged tree holds no {LOCK_NAME}.")
     return lock
+
+
+def locked(path: str, digest: str) -> Check:
+    """There is a build lock."""
+    return _pass("build-lock", path, "The build requirements are locked.", digest)
 
 
 def _pass(code: str, subject: str, message: str, evidence: str = "") -> Check:

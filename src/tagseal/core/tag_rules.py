@@ -13,6 +13,12 @@ from tagseal.core.checks import Check, Verdict
 from tagseal.core.tagobject import TagObject
 from tagseal.errors import Code, ExitCode, TagsealError
 
+TAG_MISSING: Final = Code(
+    id="tag-missing",
+    exit_code=ExitCode.FAIL,
+    why="The signed tag is what says that this source is to be released under this version.",
+    fix="Make it with `git tag -s TAG`, or fetch it: `git fetch origin refs/tags/TAG:refs/tags/TAG`.",
+)
 TAG_LIGHTWEIGHT: Final = Code(
     id="tag-lightweight",
     exit_code=ExitCode.FAIL,
@@ -82,6 +88,11 @@ _REASONS: Final = {
     "expired-key": (KEY_EXPIRED, "is signed by a key that has expired"),
     "revoked-key": (KEY_REVOKED, "is signed by a key that was revoked"),
 }
+
+
+def missing(tag: str) -> TagsealError:
+    """Return the error for a tag that is not in the repository."""
+    return TagsealError(TAG_MISSING, f"There is no tag {tag} here.", fix=TAG_MISSING.fix.replace("TAG", tag))
 
 
 def annotated(tag: str, object_type: str) -> Check:
