@@ -83,7 +83,7 @@ def test_wheel_normal_form() -> None:
         ]
         assert archive.read("demo-1.0.dist-info/RECORD").splitlines() == [
             b"demo-1.0.dist-info/METADATA,sha256=" + urlsafe(METADATA) + b",134",
-            b"demo-1.0.dist-info/WHEEL,sha256=" + urlsafe(WHEEL_FILE) + b",76",
+            b"demo-1.0.dist-info/WHEEL,sha256=" + urlsafe(WHEEL_FILE) + b",75",
             b"demo-1.0.dist-info/licenses/LICENSE,sha256=" + urlsafe(b"MIT\n") + b",4",
             b"demo/__init__.py,sha256=" + urlsafe(MODULE) + b",12",
             b"demo/a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0",
