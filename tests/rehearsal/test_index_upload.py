@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 import pytest
 
 from support_dists import sdist_bytes, wheel_bytes
-from support_index import API_TOKEN, PUBLISHER, make_index, minted, refusal, send, upload, without_environment
+from support_index import API_TOKEN, PUBLISHER, form, make_index, minted, refusal, send, upload, without_environment
 from support_sigstore import StillClock
 
 WHEEL_NAME = "tinyproj-1.2.3-py3-none-any.whl"
 SDIST_NAME = "tinyproj-1.2.3.tar.gz"
 WHEEL = wheel_bytes()
 SDIST = sdist_bytes()
+HEADERS = {"authorization": "Basic X190b2tlbl9fOnB5cGktYWNjb3VudC10b2tlbg=="}
 HELP = "See http://index/help/#file-name-reuse for more information."
 
 
@@ -113,6 +114,20 @@ def test_a_release_has_one_sdist() -> None:
         ({"md5_digest": "0" * 32}, "The digest supplied does not match a digest calculated from the uploaded file."),
         ({"pyversion": "py3"}, "Error: Use 'source' as Python version for an sdist."),
         (
+            {"filetype": "bdist_wheel", "pyversion": ""},
+            "Error: Python version is required for binary distribution uploads.",
+        ),
+        (
+            {"name": ""},
+            "'' is an invalid value for Name. Error: This field is required. "
+            "See https://packaging.python.org/specifications/core-metadata for more information.",
+        ),
+        (
+            {"metadata_version": ""},
+            "'' is an invalid value for Metadata-Version. Error: This field is required. "
+            "See https://packaging.python.org/specifications/core-metadata for more information.",
+        ),
+        (
             {"name": "-tiny"},
             (
                 "'-tiny' is an invalid value for Name. Error: Start and end with a letter or numeral containing only "
@@ -149,6 +164,7 @@ def test_a_version_the_index_does_not_take(version: str) -> None:
     ("filename", "data", "text"),
     [
         ("../x.tar.gz", SDIST, "Cannot upload a file with '/' or '\\' in the name."),
+        ("tiny\x07proj-1.2.3.tar.gz", SDIST, "Cannot upload a file with non-printable characters"),
         ("tinyproj-1.2.3.exe", SDIST, "Invalid file extension: "),
         ("TinyProj-1.2.3.tar.gz", SDIST, "Filename 'TinyProj-1.2.3.tar.gz' is invalid, should be"),
         ("tinyproj.tar.gz", SDIST, "Invalid source distribution filename: "),
@@ -278,8 +294,25 @@ def test_a_refused_attestation_stores_nothing() -> None:
     assert index.files == {}
 
 
+def test_a_form_without_a_file_is_refused() -> None:
+    index = make_index()
+    body = b"".join(
+        f'--xx\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in form(SDIST_NAME, SDIST).items()
+    )
+    headers = {**HEADERS, "content-type": "multipart/form-data; boundary=xx", "accept": "application/json"}
+    response = send(index, "POST", "/legacy/", body=body + b"--xx--", headers=headers)
+    assert (response.status, refusal(response)) == (400, "Upload payload does not have a file.")
+
+
+def test_a_file_in_another_field_is_refused() -> None:
+    body = b'--xx\r\nContent-Disposition: form-data; name="name"; filename="n"\r\n\r\nx\r\n--xx--'
+    headers = {**HEADERS, "content-type": "multipart/form-data; boundary=xx", "accept": "application/json"}
+    assert refusal(send(make_index(), "POST", "/legacy/", body=body, headers=headers)) == "name: Should not be a tuple."
+
+
 def test_a_body_that_is_no_form_is_refused() -> None:
-    headers = {"authorization": "Basic X190b2tlbl9fOnB5cGktYWNjb3VudC10b2tlbg==", "content-type": "text/plain"}
+    headers = {**HEADERS, "content-type": "text/plain"}
     response = send(make_index(), "POST", "/legacy/", body=b"x", headers=headers)
     assert response.status == 400
     assert response.content_type == "text/html; charset=UTF-8"

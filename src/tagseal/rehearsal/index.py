@@ -20,10 +20,11 @@ from tagseal.rehearsal.index_oidc import (
     ReusedTokenError,
     TokenVerifier,
     TrustedPublisher,
+    Uploader,
     find_publisher,
 )
 from tagseal.rehearsal.index_store import IndexStore, StoredFile
-from tagseal.rehearsal.index_upload import Uploader, UploadRules
+from tagseal.rehearsal.index_upload import UploadRules
 
 if TYPE_CHECKING:
     from tagseal.ports import Clock

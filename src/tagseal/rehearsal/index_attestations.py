@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tagseal.rehearsal.index_oidc import TrustedPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pypi_attestations import Attestation, GitHubPublisher
+    from sigstore.verify import Verifier
 
     from tagseal.core.canonical import Json
 
@@ -74,16 +78,20 @@ class SigstoreAttestationVerifier:
         served: Mapping[str, Json] = Provenance(attestation_bundles=[bundle]).model_dump(mode="json")
         return served
 
-    def _verify(self, attestation: object, identity: object, subject: Subject) -> str:
-        """Return the predicate type. `Attestation.verify` itself knows the public good instance alone."""
-        from sigstore.errors import Error
+    @cached_property
+    def _verifier(self) -> Verifier:
         from sigstore.models import ClientTrustConfig
         from sigstore.verify import Verifier
 
-        verifier = Verifier(trusted_root=ClientTrustConfig.from_json(self._config).trusted_root)
+        return Verifier(trusted_root=ClientTrustConfig.from_json(self._config).trusted_root)
+
+    def _verify(self, attestation: Attestation, identity: GitHubPublisher, subject: Subject) -> str:
+        """Return the predicate type. `Attestation.verify` itself knows the public good instance alone."""
+        from sigstore.errors import Error
+
         try:
-            policy = identity._as_policy()  # type: ignore[attr-defined]  # noqa: SLF001 - the policy Warehouse runs
-            kind, payload = verifier.verify_dsse(attestation.to_bundle(), policy)  # type: ignore[attr-defined]
+            policy = identity._as_policy()  # noqa: SLF001 - the policy Warehouse runs has no public name
+            kind, payload = self._verifier.verify_dsse(attestation.to_bundle(), policy)
             return _check_statement(kind, payload, subject)
         except (Error, ValueError) as error:
             text = str(error)
@@ -91,26 +99,33 @@ class SigstoreAttestationVerifier:
             raise AttestationRefusedError(
                 f"Could not verify the uploaded artifact using the included attestation: {prefix}{text}"
             ) from error
+        except Exception as error:
+            raise AttestationRefusedError(
+                f"Unknown error while trying to verify included attestations: {error}"
+            ) from error
 
 
 def _check_statement(payload_type: str, payload: bytes, subject: Subject) -> str:
     """Return the predicate type of a statement about exactly this file. Raises: ValueError."""
     from pypi_attestations import AttestationType
+    from sigstore.dsse import Statement
+    from sigstore.errors import Error
 
     if payload_type != _PAYLOAD_TYPE:
         raise ValueError(f"expected JSON envelope, got {payload_type}")
+    try:
+        Statement(payload)  # its shape: in-toto v1, at least one subject, digests of known algorithms
+    except Error as error:
+        raise ValueError(f"invalid statement: {error}") from error
     statement = json.loads(payload)
-    if not isinstance(statement, dict) or statement.get("_type") != "https://in-toto.io/Statement/v1":
-        raise ValueError("invalid statement: not an in-toto Statement v1")
-    subjects = statement.get("subject")
-    if not isinstance(subjects, list) or len(subjects) != 1 or not isinstance(subjects[0], dict):
+    if len(statement["subject"]) != 1:
         raise ValueError("too many subjects in statement (must be exactly one)")
-    name, digests = subjects[0].get("name"), subjects[0].get("digest")
-    if not isinstance(name, str) or not name:
+    name, digests = statement["subject"][0].get("name"), statement["subject"][0]["digest"]
+    if not name:
         raise ValueError("invalid subject: missing name")
     if _parsed_name(name) != _parsed_name(subject.name):
         raise ValueError(f"subject does not match distribution name: {name} != {subject.name}")
-    if not isinstance(digests, dict) or digests.get("sha256") != subject.sha256:
+    if digests.get("sha256") != subject.sha256:
         raise ValueError("subject does not match distribution digest")
     try:
         return str(AttestationType(statement.get("predicateType")).value)

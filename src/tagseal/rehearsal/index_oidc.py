@@ -49,6 +49,16 @@ class MintedToken:
     """Seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploader:
+    """Who uploads: a Trusted Publisher's token, or an account's API token."""
+
+    publisher: TrustedPublisher | None
+    projects: tuple[str, ...]
+    """What the token is limited to; empty: the whole account (API tokens only)."""
+    is_expired: bool = False
+
+
 class PublisherRefusedError(Exception):
     """A valid token that no publisher fits; the text is Warehouse's."""
 

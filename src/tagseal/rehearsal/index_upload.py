@@ -14,22 +14,12 @@ from tagseal.core.canonical import Json
 from tagseal.rehearsal.index_archives import ArchiveRefusedError, read_metadata
 from tagseal.rehearsal.index_attestations import AttestationRefusedError, AttestationVerifier, Subject
 from tagseal.rehearsal.index_form import UploadRefusedError, check_form
-from tagseal.rehearsal.index_oidc import TrustedPublisher
+from tagseal.rehearsal.index_oidc import Uploader
 from tagseal.rehearsal.index_store import Digests, IndexStore, StoredFile
 from tagseal.rehearsal.multipart import Form, Part
 
 MAX_FILE_BYTES: Final = 100 * 2**20
 MAX_RELEASE_AGE: Final = timedelta(days=14)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uploader:
-    """Who uploads: a Trusted Publisher's token, or an account's API token."""
-
-    publisher: TrustedPublisher | None
-    projects: tuple[str, ...]
-    """What the token is limited to; empty: the whole account (API tokens only)."""
-    is_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +59,7 @@ def accept(form: Form, uploader: Uploader, rules: UploadRules) -> StoredFile | N
     Raises:
         UploadRefusedError: with the HTTP status.
     """
-    check_form(form)
-    file = form.file("content")
-    if file is None or file.filename is None:
-        raise UploadRefusedError(400, "Upload payload does not have a file.")
-    upload = _Upload(
-        project=form.text("name"),
-        version=str(Version(form.text("version"))),
-        filetype=form.text("filetype"),
-        file=file,
-        filename=file.filename,
-        digests=Digests.of(file.data),
-    )
+    upload = _read(form)
     _check_project(upload, uploader, rules)
     _check_filename(upload.filename)
     _check_bytes(form, upload, rules)
@@ -88,7 +67,7 @@ def accept(form: Form, uploader: Uploader, rules: UploadRules) -> StoredFile | N
         return None
     _check_release(upload, rules)
     try:
-        metadata = read_metadata(upload.filename, file.data, project=upload.project, version=upload.version)
+        metadata = read_metadata(upload.filename, upload.file.data, project=upload.project, version=upload.version)
     except ArchiveRefusedError as error:
         raise UploadRefusedError(400, str(error)) from error
     return StoredFile(
@@ -98,11 +77,26 @@ def accept(form: Form, uploader: Uploader, rules: UploadRules) -> StoredFile | N
         filetype=upload.filetype,
         python_version=form.text("pyversion") or "source",
         requires_python=form.text("requires_python"),
-        data=file.data,
+        data=upload.file.data,
         digests=upload.digests,
         uploaded_at=rules.now,
         metadata=metadata,
         provenance=_provenance(form, upload, uploader, rules),
+    )
+
+
+def _read(form: Form) -> _Upload:
+    check_form(form)
+    file = form.file("content")
+    if file is None or file.filename is None:
+        raise UploadRefusedError(400, "Upload payload does not have a file.")
+    return _Upload(
+        project=form.text("name"),
+        version=str(Version(form.text("version"))),
+        filetype=form.text("filetype"),
+        file=file,
+        filename=file.filename,
+        digests=Digests.of(file.data),
     )
 
 
