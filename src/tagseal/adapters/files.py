@@ -138,25 +138,32 @@ class ReleaseDir:
 
     @contextlib.contextmanager
     def lock(self, node: str) -> Iterator[Path]:
-        """Hold one node's lock and give its empty staging folder, removed afterwards.
+        """Hold one node's lock (on its own folder) and give its empty staging folder, removed afterwards.
 
         Raises:
-            TagsealError: `step-busy`.
+            TagsealError: `step-busy`, `release-dir-unusable`.
         """
-        staging = self.root / ".staging"
-        staging.mkdir(exist_ok=True)
-        with (staging / f"{node}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise TagsealError(STEP_BUSY, f"Another process is running {node} in {self.root}.") from error
-            folder = staging / node
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        own, staging = self.root / "steps" / node, self.root / ".staging"
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            handle = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise TagsealError(RELEASE_DIR_UNUSABLE, f"{own} cannot be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise TagsealError(STEP_BUSY, f"Another process is running {node} in {self.root}.") from error
+        try:
+            shutil.rmtree(staging / node, ignore_errors=True)
+            (staging / node).mkdir(parents=True)
+            yield staging / node
+        finally:
+            shutil.rmtree(staging / node, ignore_errors=True)
+            os.close(handle)
+            for folder in (staging, own, own.parent):
+                with contextlib.suppress(OSError):  # still in use, or holds a step's files
+                    folder.rmdir()
 
     def commit(self, staged: Path, record_path: str, old_outputs: Sequence[str]) -> None:
         """Move everything from `staged` into place; the record goes away first and comes back last."""

@@ -158,7 +158,7 @@ def _picture(graph: Graph) -> list[str]:
     for name in [*known, *sorted(set(graph.parsed) - set(known))]:
         entry = graph.parsed[name]
         after = ", ".join(direct(name, graph)) or "the source"
-        lines.append(f"  {entry.verdict:<8}{name:<16}{record.digest(graph.records[name])[7:19]}  after {after}")
+        lines.append(f"  {entry.verdict:<8}{name:<18}{record.digest(graph.records[name])[7:19]}  after {after}")
     return lines
 
 

@@ -22,7 +22,7 @@ def run(name: str, words: Sequence[str]) -> int:
     found = make_parser(command).parse(words)
     outcome = command.run(options.build(command.params, found), Console(found.json, found.quiet))
     if found.json:
-        data = {
+        data: dict[str, canonical.Json] = {
             "tagseal": __version__,
             "command": name,
             "verdict": str(outcome.verdict),

@@ -64,11 +64,11 @@ def make_lock(tree: Path, *, requirements: Requirements, sandbox: Sandbox, ask_f
         data = requirements.lock((*stated, *dynamic, "build"), python_version=python)
     facts = static_facts(pyproject)
     if facts is None and ask_facts:
-        facts = _ask_facts(tree, data, requirements=requirements, sandbox=sandbox)
+        facts = backend_facts(tree, data, requirements=requirements, sandbox=sandbox)
     return LockMade(data=data, dynamic=dynamic, facts=facts)
 
 
-def _ask_facts(tree: Path, lock: bytes, *, requirements: Requirements, sandbox: Sandbox) -> ProjectFacts | None:
+def backend_facts(tree: Path, lock: bytes, *, requirements: Requirements, sandbox: Sandbox) -> ProjectFacts | None:
     """Return what the backend says; None when it cannot (a version from git tags, for example)."""
     try:
         metadata = _ask(tree, "metadata", lock, requirements=requirements, sandbox=sandbox).metadata

@@ -6,6 +6,7 @@ Missing things are made up for the rehearsal (a key, a tag, a lock) and told, wi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -150,7 +151,7 @@ def _state_problems(git: GitCli, dirty: tuple[str, ...], clone: Clone, policy: P
 
 def _lock(
     clone: Clone,
-    files: dict[str, bytes] | object,
+    files: Mapping[str, bytes],
     work: Path,
     *,
     adapters: LazyAdapters,
@@ -158,19 +159,18 @@ def _lock(
     is_named: bool,
 ) -> tuple[ProjectFacts | None, Path | None, tuple[str, ...]]:
     """Return (name and version, lock made for the rehearsal or None, its lines)."""
-    found = files if isinstance(files, dict) else {}
-    facts = static_facts(found.get("pyproject.toml"))
-    committed = found.get(LOCK_NAME)
+    facts = static_facts(files.get("pyproject.toml"))
+    committed = files.get(LOCK_NAME)
     if facts is not None and committed is not None:
         return facts, None, ()
     from tagseal.commands.lock import table
-    from tagseal.commands.lock_making import ask_facts, make_lock
+    from tagseal.commands.lock_making import backend_facts, make_lock
     from tagseal.core.lock import parse_lock
 
     sandbox = adapters.sandbox(kind="auto", image="")
     if committed is not None:
         console.say("Asking the build backend for name and version…")
-        asked = ask_facts(clone.path, committed, requirements=adapters.requirements, sandbox=sandbox)
+        asked = backend_facts(clone.path, committed, requirements=adapters.requirements, sandbox=sandbox)
         return _known(asked, is_named=is_named), None, ()
     console.say(f"There is no {LOCK_NAME}: locking the build requirements…")
     made = make_lock(clone.path, requirements=adapters.requirements, sandbox=sandbox, ask_facts=True)

@@ -62,6 +62,11 @@ def text(view: View) -> str:
     return file.getvalue().rstrip("\n") if isinstance(file, io.StringIO) else ""
 
 
+def _say(console: Console, lines: str, style: str = "") -> None:
+    """Print whole lines: commands and paths are copied from them."""
+    console.print(lines, style=style, soft_wrap=True)
+
+
 def _steps(console: Console, view: View) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -90,11 +95,11 @@ def _found(line: Line) -> str:
 def _failure(console: Console, view: View) -> None:
     for line in view.lines:
         if line.run.error is not None:
-            console.print("\n".join(f"  {part}" for part in line.run.error.lines()), style="red")
+            _say(console, "\n".join(f"  {part}" for part in line.run.error.lines()), style="red")
         elif line.run.verdict is Verdict.FAIL and line.run.result is not None:
             for check in line.run.result.checks:
                 if check.verdict is Verdict.FAIL:
-                    console.print(f"  {check.code} {check.subject}: {check.message}", style="red")
+                    _say(console, f"  {check.code} {check.subject}: {check.message}", style="red")
 
 
 def _stopped(console: Console, view: View) -> None:
@@ -104,7 +109,7 @@ def _stopped(console: Console, view: View) -> None:
     if view.prepared.problems:
         console.print("What would have stopped a real release:", style="bold")
         for problem in view.prepared.problems:
-            console.print(f"  {problem.code}: {problem.what}\n      {problem.fix}")
+            _say(console, f"  {problem.code}: {problem.what}\n      {problem.fix}")
         console.print()
 
 
@@ -112,7 +117,7 @@ def _unknown(console: Console, view: View) -> None:
     if view.unknown:
         console.print("Not decided on this machine (UNKNOWN):", style="bold")
         for check in view.unknown:
-            console.print(f"  {check.code} {check.subject}: {check.message}")
+            _say(console, f"  {check.code} {check.subject}: {check.message}")
         console.print()
 
 
@@ -121,7 +126,7 @@ def _rest(console: Console, view: View) -> None:
         console.print("Check it with other people's programs:", style="bold")
         console.print(f"  {view.out}/verify.sh")
         for check in view.checks[:4]:
-            console.print(f"  {check.shell()}", soft_wrap=True)
+            _say(console, f"  {check.shell()}")
         if len(view.checks) > 4:  # noqa: PLR2004 - the first file's commands stand for all
             console.print(f"  … {len(view.checks) - 4} more in verify.sh")
         console.print()

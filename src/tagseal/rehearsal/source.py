@@ -46,19 +46,21 @@ class Clone:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return git's environment: no user or system configuration, no prompts, any owner's repository."""
-    return process.clean_environment({
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": "3",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-        "GIT_CONFIG_KEY_1": "core.hooksPath",
-        "GIT_CONFIG_VALUE_1": "/dev/null",
-        "GIT_CONFIG_KEY_2": "advice.detachedHead",
-        "GIT_CONFIG_VALUE_2": "false",
-        **(extra or {}),
-    })
+    return process.clean_environment(
+        {
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_COUNT": "3",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "GIT_CONFIG_KEY_1": "core.hooksPath",
+            "GIT_CONFIG_VALUE_1": "/dev/null",
+            "GIT_CONFIG_KEY_2": "advice.detachedHead",
+            "GIT_CONFIG_VALUE_2": "false",
+            **(extra or {}),
+        }
+    )
 
 
 def git(folder: Path, *words: str, extra: Mapping[str, str] | None = None) -> str:
