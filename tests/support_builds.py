@@ -22,7 +22,7 @@ from tagseal.adapters.wiring import LazyAdapters
 from tagseal.context import Context, Run
 from tagseal.core import canonical, jsonable
 from tagseal.core.facts import Signer, SourceFacts
-from tagseal.core.policy import Policy, dump_policy
+from tagseal.core.policy import Policy, SandboxPolicy, dump_policy
 from tagseal.steps.build import STEP
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -141,14 +141,22 @@ class Stage:
 
 
 def make_stage(
-    root: Path, project: Path, lock: bytes, settings: Mapping[str, str], *, leg: str = "a", version: str = "1.2.3"
+    root: Path,
+    project: Path,
+    lock: bytes,
+    settings: Mapping[str, str],
+    *,
+    leg: str = "a",
+    version: str = "1.2.3",
+    kind: str = "auto",
+    lock_digest: str = "",
 ) -> Stage:
     """Commit `project` into a new repository and write what verify-source would have written about it."""
     files = {path.relative_to(project).as_posix(): path.read_bytes() for path in project.rglob("*") if path.is_file()}
     repo = support_git.make_repository(
         root / "repo", {name: data for name, data in files.items() if ".git/" not in name}
     )
-    policy = dump_policy(Policy())
+    policy = dump_policy(Policy(sandbox=SandboxPolicy(kind=kind)))
     source = SourceFacts(
         repository="example/tiny",
         tag=f"v{version}",
@@ -160,7 +168,7 @@ def make_stage(
         release_branch="main",
         release_type="final",
         tree_digest="sha256:" + "0" * 64,
-        lock_digest=f"sha256:{sha256(lock)}",
+        lock_digest=lock_digest or f"sha256:{sha256(lock)}",
         lock_path="pylock.build.toml",
         policy_digest=f"sha256:{sha256(policy)}",
         checks=(),

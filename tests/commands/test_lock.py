@@ -39,11 +39,11 @@ def configured(index: LoopbackIndex, tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
 
 
-def _make(index: LoopbackIndex, tmp_path: Path, backend: str, *, ask_facts: bool = False) -> LockMade:
+def _make(index: LoopbackIndex, tmp_path: Path, backend: str, *, with_facts: bool = False) -> LockMade:
     project = support_builds.copy_project(tmp_path / "project", backend)
     requirements = support_builds.requirements(index, tmp_path / "home")
     before = _files(project)
-    made = make_lock(project, requirements=requirements, sandbox=choose(kind="auto", image=""), ask_facts=ask_facts)
+    made = make_lock(project, requirements=requirements, sandbox=choose(kind="auto", image=""), with_facts=with_facts)
     assert _files(project) == before
     return made
 
@@ -69,7 +69,7 @@ def test_name_and_version_come_from_the_backend_when_they_are_not_static(index: 
     toml.write_text(toml.read_text().replace('version = "1.2.3"', 'dynamic = ["version"]'), encoding="utf-8")
     requirements = support_builds.requirements(index, tmp_path / "home")
     sandbox = choose(kind="auto", image="")
-    asked = make_lock(project, requirements=requirements, sandbox=sandbox, ask_facts=True)
+    asked = make_lock(project, requirements=requirements, sandbox=sandbox, with_facts=True)
     assert asked.facts == ProjectFacts(name="tiny-tree", version="1.2.3")
     assert make_lock(project, requirements=requirements, sandbox=sandbox).facts is None
 
@@ -141,7 +141,7 @@ def test_a_setuptools_project_without_a_table_gets_the_standards_backend(tmp_pat
         tmp_path / "project",
         requirements=IndexRequirements(),
         sandbox=choose(kind="auto", image=""),
-        ask_facts=True,
+        with_facts=True,
     )
     assert {"build", "setuptools"} <= {package.name for package in parse_lock(made.data).packages}
     assert made.facts == ProjectFacts(name="old", version="3.0")

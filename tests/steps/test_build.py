@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,11 +42,11 @@ def _stage(tmp_path: Path, ready: Ready, backend: str = "good", leg: str = "a") 
     return support_builds.make_stage(tmp_path / leg, project, ready.lock, ready.settings, leg=leg)
 
 
-def _failure(tmp_path: Path, ready: Ready, backend: str, **params: int) -> TagsealError:
+def _failure(tmp_path: Path, ready: Ready, backend: str, timeout_s: int = 300) -> TagsealError:
     """Build with a bad backend; nothing of it may be staged."""
     stage = _stage(tmp_path, ready, backend)
     with pytest.raises(TagsealError) as caught:
-        run(stage.context, replace(Params(), **params))
+        run(stage.context, Params(timeout_s=timeout_s))
     assert stage.written() == []
     return caught.value
 
@@ -138,19 +138,20 @@ def test_a_requirement_that_is_not_locked_is_never_installed(tmp_path: Path, rea
 
 
 def test_another_lock_than_the_tags_is_refused(tmp_path: Path, ready: Ready) -> None:
-    stage = _stage(tmp_path, ready)
-    other = replace(ready, lock=ready.lock + b"# edited\n")
-    edited = _stage(tmp_path / "other", other)
-    result = stage.root / "release" / "steps" / "verify-source"
-    (edited.root / "release" / "steps" / "verify-source" / "result.json").write_bytes(
-        (result / "result.json").read_bytes()
-    )
-    recorded = f"sha256:{support_builds.sha256((result / 'result.json').read_bytes())}"
-    edited.context.files._recorded["steps/verify-source/result.json"] = recorded  # type: ignore[attr-defined]
+    project = support_builds.copy_project(tmp_path / "project")
+    stage = support_builds.make_stage(tmp_path / "a", project, ready.lock, ready.settings, lock_digest="sha256:00")
     with pytest.raises(TagsealError) as caught:
-        run(edited.context, Params())
+        run(stage.context, Params())
     assert caught.value.code.id == "lock-digest-mismatch"
-    assert edited.written() == []
+    assert stage.written() == []
+
+
+def test_the_policy_files_sandbox_wins(tmp_path: Path, ready: Ready) -> None:
+    project = support_builds.copy_project(tmp_path / "project")
+    stage = support_builds.make_stage(tmp_path / "a", project, ready.lock, ready.settings, kind="process")
+    facts = run(stage.context, Params(sandbox="namespaces"))
+    assert facts.sandbox == "process"
+    assert Verdict.UNKNOWN in {check.verdict for check in facts.checks}  # what a plain process cannot isolate
 
 
 @pytest.mark.registry

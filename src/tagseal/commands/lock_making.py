@@ -44,10 +44,10 @@ class LockMade:
     """Name and version: static, or from the backend; None when it could not say."""
 
 
-def make_lock(tree: Path, *, requirements: Requirements, sandbox: Sandbox, ask_facts: bool = False) -> LockMade:
+def make_lock(tree: Path, *, requirements: Requirements, sandbox: Sandbox, with_facts: bool = False) -> LockMade:
     """Resolve and lock the build requirements of the project in `tree`, which is left as it is.
 
-    `ask_facts` also asks the backend for name and version when pyproject.toml does not state them.
+    `with_facts` also asks the backend for name and version when pyproject.toml does not state them.
 
     Raises:
         TagsealError: `pyproject-invalid`, `requirement-*`, `index-unreachable`, `backend-unanswered`, `build-*`,
@@ -63,13 +63,17 @@ def make_lock(tree: Path, *, requirements: Requirements, sandbox: Sandbox, ask_f
     if dynamic:
         data = requirements.lock((*stated, *dynamic, "build"), python_version=python)
     facts = static_facts(pyproject)
-    if facts is None and ask_facts:
+    if facts is None and with_facts:
         facts = backend_facts(tree, data, requirements=requirements, sandbox=sandbox)
     return LockMade(data=data, dynamic=dynamic, facts=facts)
 
 
 def backend_facts(tree: Path, lock: bytes, *, requirements: Requirements, sandbox: Sandbox) -> ProjectFacts | None:
-    """Return what the backend says; None when it cannot (a version from git tags, for example)."""
+    """Ask the backend for name and version in the sandbox; None when it cannot say (they come from git tags, say).
+
+    Raises:
+        TagsealError: `lock-*`, `requirement-*`, `index-unreachable`, `build-*`, `sandbox-*`.
+    """
     try:
         metadata = _ask(tree, "metadata", lock, requirements=requirements, sandbox=sandbox).metadata
     except TagsealError as error:
