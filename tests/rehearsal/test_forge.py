@@ -191,6 +191,16 @@ def test_a_broken_upload_leaves_a_starter_in_the_way() -> None:
     assert writer.upload(release_id)[0] == 201
 
 
+def test_a_release_takes_a_thousand_assets() -> None:
+    forge = make_forge()
+    writer = Caller(forge)
+    release_id = writer.draft()
+    for number in range(1000):
+        assert writer.upload(release_id, f"{number}.txt")[0] == 201
+    assert errors(writer.upload(release_id, "one-more.txt"))[0]["message"].startswith("file_count limited to 1000")
+    assert len(forge.releases[release_id].assets) == 1000
+
+
 def test_uploads_need_a_name_and_content() -> None:
     writer = Caller(make_forge())
     release_id = writer.draft()

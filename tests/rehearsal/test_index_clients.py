@@ -281,6 +281,7 @@ def test_pypi_attestations_verifies_what_is_served(running: Running, tmp_path: P
     assert "subject does not match distribution digest" in bad.stderr
 
 
+@pytest.mark.peer("twine")
 def test_a_lost_answer_leaves_the_file_and_a_retry_is_harmless(running: Running) -> None:
     with running.index.fault(Fault(match="POST /legacy/", status=503, after=True)):
         result = running.twine(str(running.dists[0]))  # twine retries a 5xx by itself

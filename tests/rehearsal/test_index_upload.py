@@ -119,13 +119,17 @@ def test_a_release_has_one_sdist() -> None:
         ),
         (
             {"name": ""},
-            "'' is an invalid value for Name. Error: This field is required. "
-            "See https://packaging.python.org/specifications/core-metadata for more information.",
+            (
+                "'' is an invalid value for Name. Error: This field is required. "
+                "See https://packaging.python.org/specifications/core-metadata for more information."
+            ),
         ),
         (
             {"metadata_version": ""},
-            "'' is an invalid value for Metadata-Version. Error: This field is required. "
-            "See https://packaging.python.org/specifications/core-metadata for more information.",
+            (
+                "'' is an invalid value for Metadata-Version. Error: This field is required. "
+                "See https://packaging.python.org/specifications/core-metadata for more information."
+            ),
         ),
         (
             {"name": "-tiny"},
