@@ -99,7 +99,10 @@ class GitHubForge:
                     return there  # the answer to an attempt before this one was lost
                 if there.name == path.name:
                     self._repo.get_release_asset(there.id).delete_asset()
-            made = handle.upload_asset(str(path), name=path.name, content_type="application/octet-stream")
+            with path.open("rb") as file:  # opened here: PyGithub leaves its own open when the connection breaks
+                made = handle.upload_asset_from_memory(
+                    file, path.stat().st_size, name=path.name, content_type="application/octet-stream"
+                )
             return _asset(made)
 
         return self._repeated(f"uploading {path.name}", upload)
@@ -165,8 +168,9 @@ class GitHubForge:
             seconds_between_requests=0,
             seconds_between_writes=0 if is_loopback else WRITE_PAUSE_S,
             user_agent="tagseal",
+            lazy=True,
         )
-        return client.get_repo(self._repository, lazy=True)
+        return client.get_repo(self._repository)
 
     def _listed(self) -> list[GitRelease]:
         return list(islice(self._repo.get_releases(), MAX_RELEASES))

@@ -11,7 +11,7 @@ from typing import Final
 
 from tagseal.core import canonical, jsonable, record
 from tagseal.core.checks import Check, Verdict, overall
-from tagseal.core.facts import InspectFacts, PublishFacts, ReleaseFacts, SourceFacts, VerifyFacts
+from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, VerifyFacts
 from tagseal.core.record import Record
 from tagseal.core.report_controls import CONTROLS, NOT_COVERED, ControlVerdict, judge
 
@@ -24,7 +24,8 @@ class Inputs:
 
     source: SourceFacts
     inspect: InspectFacts
-    draft: ReleaseFacts
+    release_url: str
+    """The page that the forge shows once the draft is published."""
     publish: PublishFacts
     verify: VerifyFacts
     results: Mapping[str, bytes]
@@ -110,7 +111,7 @@ def make(inputs: Inputs) -> Report:
         builder_id=inputs.verify.builder_id,
         builder_digest=inputs.verify.builder_digest,
         index=inputs.verify.index,
-        release_url=inputs.draft.url,
+        release_url=inputs.release_url,
         controls=tuple(judge(control, checks) for control in CONTROLS),
         not_covered=NOT_COVERED,
         deviations=_deviations(checks),

@@ -52,7 +52,7 @@ CONTROLS: Final = (
     ),
     Control(id="R13", title="Reproducible build", nodes=("compare",)),
     Control(id="R20", title="Isolated runner", nodes=("verify-release",), codes=("builder-runner",)),
-    Control(id="R22", title="No secrets in the artifacts", nodes=("inspect",), codes=("secret",)),
+    Control(id="R22", title="No secrets in the artifacts", nodes=("inspect",), codes=("secret", "no-secrets")),
     Control(id="R23", title="Audit log of all steps", nodes=("report",), codes=("record",)),
     Control(
         id="R24",

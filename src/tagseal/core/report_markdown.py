@@ -9,7 +9,7 @@ from typing import Final
 
 from tagseal.core.report import Report
 
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@-])")
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#!|~&$@]|:(?=//)|(?<=www)\.)")
 
 
 def text(value: str) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from tagseal.context import Context
 from tagseal.core import sums
 from tagseal.core.checks import Check, Verdict
-from tagseal.core.facts import InspectFacts, PublishFacts, ReleaseFacts, SourceFacts, VerifyFacts
+from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, VerifyFacts
 from tagseal.core.record import digest
 from tagseal.core.release_checks import PUBLISHED, step_files
 from tagseal.core.report import Inputs, Report, dump, make
@@ -54,7 +54,7 @@ def run(ctx: Context, _: NoParams) -> Result:
         Inputs(
             source=source,
             inspect=ctx.result(InspectFacts, "inspect"),
-            draft=ctx.result(ReleaseFacts, "release.draft"),
+            release_url=f"{ctx.adapters.trust.server_url}/{source.repository}/releases/tag/{source.tag}",
             publish=ctx.result(PublishFacts, "publish"),
             verify=verify,
             results={node: ctx.files.read(f"steps/{node}/result.json") for node in PUBLISHED},
