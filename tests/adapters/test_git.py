@@ -102,6 +102,7 @@ def test_tags_branches_and_ancestry(repo: support_git.Repo) -> None:
     assert git.resolve("refs/tags/v1.0") == first
     assert git.resolve("side") is None
     assert git.is_ancestor(first, "refs/heads/side")
+    assert git.is_ancestor(second, "refs/heads/side")
     assert not git.is_ancestor(second, "refs/heads/main")
     assert not git.is_ancestor(first, "refs/heads/none")
     assert git.default_branch() == "side"
@@ -173,3 +174,21 @@ def test_remote_repository(repo: support_git.Repo, url: str, expected: str | Non
 
 def test_no_remote(repo: support_git.Repo) -> None:
     assert GitCli(repo.path).remote_repository() is None
+
+
+def test_a_linked_worktree_and_a_repository_with_sha256(repo: support_git.Repo, tmp_path: Path) -> None:
+    repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+    assert GitCli(tmp_path / "linked").state().dirty_paths == ()
+    (tmp_path / "linked" / "tool.sh").unlink()
+    assert GitCli(tmp_path / "linked").state().dirty_paths == ("tool.sh",)
+
+    other = support_git.Repo(tmp_path / "s")
+    other.path.mkdir()
+    other.git("init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    other.git("config", "user.name", "Ada")
+    other.git("config", "user.email", "ada@example.org")
+    commit = other.commit({"a": "a"})
+    git = GitCli(other.path)
+    assert (len(commit), git.state().head) == (64, commit)
+    assert git.blob_digests(commit) == {"a": "sha256:" + hashlib.sha256(b"a").hexdigest()}
+    assert git.commit_time_s(commit) == 1_700_000_000

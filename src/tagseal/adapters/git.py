@@ -127,8 +127,8 @@ class GitCli:
 
     def is_ancestor(self, commit: str, ref: str) -> bool:
         tip = self.resolve(ref)
-        if tip is None:
-            return False
+        if tip is None or tip == commit:
+            return tip == commit
         done = self._git.run("merge-base", "--is-ancestor", commit, tip)
         if done.exit_code not in {0, 1}:
             raise failed("merge-base", done.stderr)
