@@ -101,7 +101,7 @@ class RigAdapters(LazyAdapters):
     quick: QuickClock = field(default_factory=QuickClock)
 
     @property
-    def clock(self) -> QuickClock:  # type: ignore[override]  # a clock all the same
+    def clock(self) -> QuickClock:
         return self.quick
 
 

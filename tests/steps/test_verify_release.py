@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+import support_dists
 import support_publish
 from support_publish import API_TOKEN, BUILDER, SDIST, SEAL_DIGEST, SOURCE, WHEEL, Rig
 from support_rig import rig, sigstore, template  # noqa: F401 - fixtures
+from tagseal.adapters.files import sha256_of
 from tagseal.core import canonical, record
 from tagseal.core.checks import Check, Verdict
 from tagseal.core.facts import VerifyFacts
@@ -81,7 +83,7 @@ def test_an_index_that_hands_out_other_bytes_than_it_lists_is_caught(rig: Rig) -
 
 def test_a_file_too_many_on_the_index_fails(rig: Rig) -> None:
     path = rig.folder.parent / "tinyproj-1.2.3-py2.py3-none-any.whl"
-    path.write_bytes(support_publish.support_dists.wheel_bytes("tinyproj", "1.2.3", tag="py2.py3-none-any"))
+    path.write_bytes(support_dists.wheel_bytes("tinyproj", "1.2.3", tag="py2.py3-none-any"))
     rig.adapters.index.upload(path, [], Secret(API_TOKEN))
     facts = verify(rig)
     assert failures(facts) == [("channels-differ", path.name)]
@@ -159,7 +161,6 @@ def test_a_provenance_of_another_source_fails(rig: Rig) -> None:
 
 def test_files_published_with_an_api_token_have_no_attestations_to_verify(rig: Rig) -> None:
     rig.index.files.clear()
-    rig.index.store.projects.clear() if hasattr(rig.index.store, "projects") else None
     done = rig.step("publish", publish.Params(api_token=Secret(API_TOKEN)))
     assert done.error is None
     facts = verify(rig)
@@ -184,7 +185,5 @@ def rewrite_source(rig: Rig, result: bytes) -> None:
     for node in ("release.draft", "publish"):
         path = rig.folder / f"steps/{node}/record.json"
         entry = record.parse(path.read_bytes())
-        before = {
-            name: support_publish.sha256_of(rig.folder / f"steps/{name}/record.json") for name in entry.predecessors
-        }
+        before = {name: sha256_of(rig.folder / f"steps/{name}/record.json") for name in entry.predecessors}
         path.write_bytes(record.dump(replace(entry, predecessors=before)))

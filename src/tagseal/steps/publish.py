@@ -192,7 +192,7 @@ STEP: Final = Step(
         "steps/verify-source/result.json",
         "steps/inspect/result.json",
     ),
-    permissions={"id-token": "write: to exchange the job's identity for an upload token (Trusted Publishing)"},
+    permissions={"id-token: write": "to exchange the job's identity for an upload token (Trusted Publishing)"},
     network=True,
     needs="the sealed release directory; the index must know this workflow as a trusted publisher",
     example="tagseal publish --release-dir release",

@@ -337,7 +337,7 @@ STEP: Final = Step(
         "steps/inspect/result.json",
         "steps/publish/result.json",
     ),
-    permissions={"contents": "write: the forge shows a draft only to those who may write"},
+    permissions={"contents: write": "the forge shows a draft only to those who may write"},
     network=True,
     needs="a published set of files on the index and a draft or release on the forge",
     example="tagseal verify-release --release-dir release",
