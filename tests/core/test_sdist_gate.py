@@ -94,7 +94,7 @@ def test_setup_cfg_as_setuptools_writes_it() -> None:
 
 @pytest.mark.parametrize("original", [b"no section\n", b"\xff", b"[a]\nx=1\n[a]\n"])
 def test_tagged_setup_cfg_that_nobody_can_read(original: bytes) -> None:
-    assert setuptools_setup_cfg(original) == ()
+    assert setuptools_setup_cfg(original) is None
 
 
 def test_declared_version_file() -> None:

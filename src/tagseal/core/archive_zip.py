@@ -12,7 +12,6 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from tagseal.core.archive import (
@@ -27,10 +26,9 @@ from tagseal.core.archive import (
     check_names,
     check_path,
 )
+from tagseal.core.zip_directory import ALL_ONES, ZIP64_EXTRA, Entry, read_directory, read_extras
 from tagseal.errors import TagsealError
 
-_END: Final = struct.Struct("<4s4H2LH")
-_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _STORED: Final = 0
 _DEFLATED: Final = 8
@@ -40,26 +38,6 @@ _UTF8: Final = 0x800
 _KNOWN_FLAGS: Final = 0x6 | _DESCRIPTOR | _UTF8  # bits 1 and 2: the deflate level, a hint
 _UNIX: Final = 3
 _DOS_FOLDER: Final = 0x10
-_ZIP64_EXTRA: Final = 1
-_UNICODE_PATH_EXTRA: Final = 0x7075
-_ALL_ONES: Final = 0xFFFFFFFF
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One line of the central directory."""
-
-    raw_name: bytes
-    system: int
-    flags: int
-    method: int
-    dos_time: int
-    dos_date: int
-    crc: int
-    packed: int
-    size: int
-    attributes: int
-    offset: int
 
 
 def read_wheel(data: bytes, limits: Limits | None = None) -> tuple[Member, ...]:
@@ -70,7 +48,7 @@ def read_wheel(data: bytes, limits: Limits | None = None) -> tuple[Member, ...]:
     """
     limits = limits or Limits()
     view = memoryview(data)
-    start, entries = _directory(view, limits)
+    start, entries = read_directory(view, limits)
     budget = limits.budget(len(data))
     if sum(entry.size for entry in entries) > budget:
         raise TagsealError(ARCHIVE_BOMB, f"The archive of {len(data)} bytes declares over {budget} bytes of content.")
@@ -79,74 +57,7 @@ def read_wheel(data: bytes, limits: Limits | None = None) -> tuple[Member, ...]:
     return members
 
 
-def _directory(view: memoryview, limits: Limits) -> tuple[int, tuple[_Entry, ...]]:
-    """Return where the central directory starts, and its entries."""
-    end_at = len(view) - _END.size
-    if end_at < 0:
-        raise TagsealError(ARCHIVE_MALFORMED, "The wheel is too short for a zip file.")
-    mark, disk, first_disk, here, total, size, start, comment = _END.unpack(view[end_at:])
-    if mark != b"PK\x05\x06" or comment:
-        raise TagsealError(ARCHIVE_CONFUSING, "The wheel does not end with the end record of a zip file.")
-    if disk or first_disk or here != total or start + size != end_at:
-        raise TagsealError(ARCHIVE_CONFUSING, "The zip's end record does not fit its central directory.")
-    if total > limits.members:
-        raise TagsealError(ARCHIVE_BOMB, f"The archive has more than {limits.members} members.")
-    entries = []
-    offset = start
-    for _ in range(total):
-        entry, offset = _central(view, offset, end_at)
-        entries.append(entry)
-    if offset != end_at:
-        raise TagsealError(ARCHIVE_CONFUSING, "The zip's central directory holds more than its end record says.")
-    return start, tuple(entries)
-
-
-def _central(view: memoryview, offset: int, end_at: int) -> tuple[_Entry, int]:
-    if offset + _CENTRAL.size > end_at:
-        raise TagsealError(ARCHIVE_MALFORMED, "The zip's central directory is cut off.")
-    fields = _CENTRAL.unpack(view[offset : offset + _CENTRAL.size])
-    (mark, made_by, _, flags, method, dos_time, dos_date, crc, packed, size) = fields[:10]
-    (name_len, extra_len, comment_len, disk, _, attributes, local) = fields[10:]
-    name_at = offset + _CENTRAL.size
-    extra_at = name_at + name_len
-    after = extra_at + extra_len + comment_len
-    if mark != b"PK\x01\x02" or after > end_at or disk:
-        raise TagsealError(ARCHIVE_MALFORMED, "The zip's central directory is damaged.")
-    if _ALL_ONES in {packed, size, local} or _ZIP64_EXTRA in dict(_extras(view[extra_at : extra_at + extra_len])):
-        raise TagsealError(ARCHIVE_CONFUSING, "The zip uses Zip64, which no wheel of an allowed size needs.")
-    entry = _Entry(
-        raw_name=bytes(view[name_at:extra_at]),
-        system=made_by >> 8,
-        flags=flags,
-        method=method,
-        dos_time=dos_time,
-        dos_date=dos_date,
-        crc=crc,
-        packed=packed,
-        size=size,
-        attributes=attributes,
-        offset=local,
-    )
-    return entry, after
-
-
-def _extras(view: memoryview) -> Iterator[tuple[int, bytes]]:
-    """Yield (id, content) of an extra field; a path hidden in one is refused."""
-    offset = 0
-    while offset < len(view):
-        if offset + 4 > len(view):
-            raise TagsealError(ARCHIVE_MALFORMED, "A zip extra field is damaged.")
-        kind, length = struct.unpack("<HH", view[offset : offset + 4])
-        offset += 4
-        if offset + length > len(view):
-            raise TagsealError(ARCHIVE_MALFORMED, "A zip extra field is damaged.")
-        if kind == _UNICODE_PATH_EXTRA:
-            raise TagsealError(ARCHIVE_CONFUSING, "A zip entry has a second name in an extra field.")
-        yield kind, bytes(view[offset : offset + length])
-        offset += length
-
-
-def _members(view: memoryview, entries: tuple[_Entry, ...], end_at: int) -> Iterator[Member | None]:
+def _members(view: memoryview, entries: tuple[Entry, ...], end_at: int) -> Iterator[Member | None]:
     """Yield each entry's member (None for a folder), having checked that the entries fill the file exactly."""
     in_file_order = sorted(entries, key=lambda entry: entry.offset)
     following = [entry.offset for entry in in_file_order[1:]] + [end_at]
@@ -163,7 +74,7 @@ def _members(view: memoryview, entries: tuple[_Entry, ...], end_at: int) -> Iter
         yield _member(view, entry, data_at[entry.offset])
 
 
-def _local(view: memoryview, entry: _Entry, next_at: int) -> int:
+def _local(view: memoryview, entry: Entry, next_at: int) -> int:
     """Compare an entry's local header with the central one; return where its data starts."""
     header_end = entry.offset + _LOCAL.size
     if header_end > next_at:
@@ -175,9 +86,9 @@ def _local(view: memoryview, entry: _Entry, next_at: int) -> int:
     if mark != b"PK\x03\x04" or data_end > next_at:
         raise TagsealError(ARCHIVE_MALFORMED, f"The local header of {entry.raw_name!a} is damaged.")
     name = bytes(view[header_end : header_end + name_len])
-    extras = dict(_extras(view[header_end + name_len : data_at]))
-    if (packed, size) == (_ALL_ONES, _ALL_ONES) and len(extras.get(_ZIP64_EXTRA, b"")) == 16:  # noqa: PLR2004
-        size, packed = struct.unpack("<QQ", extras[_ZIP64_EXTRA])
+    extras = dict(read_extras(view[header_end + name_len : data_at]))
+    if (packed, size) == (ALL_ONES, ALL_ONES) and len(extras.get(ZIP64_EXTRA, b"")) == 16:  # noqa: PLR2004
+        size, packed = struct.unpack("<QQ", extras[ZIP64_EXTRA])
     later = bool(entry.flags & _DESCRIPTOR)
     allowed = {(entry.crc, entry.packed, entry.size)} | ({(0, 0, 0)} if later else set())
     if (name, flags, method) != (entry.raw_name, entry.flags, entry.method) or (crc, packed, size) not in allowed:
@@ -188,13 +99,13 @@ def _local(view: memoryview, entry: _Entry, next_at: int) -> int:
     return data_at
 
 
-def _descriptors(entry: _Entry) -> tuple[bytes, ...]:
+def _descriptors(entry: Entry) -> tuple[bytes, ...]:
     """Return the forms a data descriptor may have: with or without its mark, 32 or 64 bits wide."""
     bodies = tuple(struct.pack(form, entry.crc, entry.packed, entry.size) for form in ("<LLL", "<LQQ"))
     return bodies + tuple(b"PK\x07\x08" + body for body in bodies)
 
 
-def _member(view: memoryview, entry: _Entry, data_at: int) -> Member | None:
+def _member(view: memoryview, entry: Entry, data_at: int) -> Member | None:
     path = _name(entry)
     is_folder = path.endswith("/")
     check_path(path.removesuffix("/"))
@@ -214,7 +125,7 @@ def _member(view: memoryview, entry: _Entry, data_at: int) -> Member | None:
     return Member(path=path, mode=mode & 0o7777 or 0o644, mtime_s=_time(entry), data=data)
 
 
-def _name(entry: _Entry) -> str:
+def _name(entry: Entry) -> str:
     try:
         # Without the flag the name is in some code page; only its ASCII part means the same everywhere.
         return entry.raw_name.decode("utf-8" if entry.flags & _UTF8 else "ascii")
@@ -222,7 +133,7 @@ def _name(entry: _Entry) -> str:
         raise TagsealError(ARCHIVE_NAME, f"A name in the archive is not UTF-8: {entry.raw_name[:80]!a}.") from error
 
 
-def _unpack(path: str, entry: _Entry, packed: memoryview) -> bytes:
+def _unpack(path: str, entry: Entry, packed: memoryview) -> bytes:
     if entry.method == _STORED:
         data = bytes(packed)
     elif entry.method == _DEFLATED:
@@ -246,7 +157,7 @@ def _inflate(path: str, packed: memoryview, size: int) -> bytes:
     return data
 
 
-def _time(entry: _Entry) -> int:
+def _time(entry: Entry) -> int:
     """Return the DOS date and time as if it were UTC; 0 when it is not a date."""
     year, month, day = 1980 + (entry.dos_date >> 9), entry.dos_date >> 5 & 15, entry.dos_date & 31
     hour, minute, second = entry.dos_time >> 11, entry.dos_time >> 5 & 63, (entry.dos_time & 31) * 2

@@ -132,7 +132,7 @@ def _secrets(name: str, members: tuple[Member, ...], holds_known: Callable[[str]
             code=secret_scan.SECRET_IN_ARTIFACT.id,
             verdict=Verdict.FAIL,
             subject=f"{name}:{found.path}",
-            message=f"{found.path} holds {found.what}" + (f" in line {found.line}." if found.line else "."),
+            message=f"{found.path} {found.what}" + (f" in line {found.line}." if found.line else "."),
         )
         for found in secret_scan.scan(members, holds_known=holds_known)
     )

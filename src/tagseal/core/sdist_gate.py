@@ -105,7 +105,7 @@ def _why_not_generated(path: str, data: bytes, source: Source, metadata: bytes) 
     if is_egg_info(source.declared, path, source.package):
         return ""
     if path == "setup.cfg" and source.declared.uses_setuptools:
-        return "" if data in setuptools_setup_cfg(source.setup_cfg) else "is not the tag's as setuptools rewrites it"
+        return "" if data == setuptools_setup_cfg(source.setup_cfg) else "is not the tag's as setuptools rewrites it"
     if path in source.declared.version_files:
         return why_not_version_file(path, data, source.version)
     return "has other content than in the tag" if path in source.tree else "is not in the tag"
@@ -119,8 +119,11 @@ def why_not_version_file(path: str, data: bytes, version: str) -> str:
     return "" if data.strip() == version.encode() else f"is declared as a version file, but is not just {version}"
 
 
-def setuptools_setup_cfg(original: bytes | None) -> tuple[bytes, ...]:
-    """Return what setuptools' sdist command may write as setup.cfg: the tagged one read, `[egg_info]` set, written."""
+def setuptools_setup_cfg(original: bytes | None) -> bytes | None:
+    """Return what setuptools' sdist command writes as setup.cfg: the tagged one read, `[egg_info]` set, written.
+
+    None when the tagged one cannot be read.
+    """
     parser = configparser.RawConfigParser()
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # keep the case, as setuptools does
     try:
@@ -128,9 +131,9 @@ def setuptools_setup_cfg(original: bytes | None) -> tuple[bytes, ...]:
         if not parser.has_section("egg_info"):
             parser.add_section("egg_info")
     except (configparser.Error, ValueError):
-        return ()
+        return None
     parser.set("egg_info", "tag_build", "")
     parser.set("egg_info", "tag_date", "0")
     text = io.StringIO()
     parser.write(text)
-    return (text.getvalue().encode("utf-8"),)
+    return text.getvalue().encode("utf-8")

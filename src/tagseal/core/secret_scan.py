@@ -62,22 +62,25 @@ class SecretFound:
     line: int
     """1-based; 0 when the file's name gave it away."""
     what: str
+    """The rest of a sentence: `holds a private key`."""
 
 
 def scan(members: tuple[Member, ...], *, holds_known: Callable[[str], bool]) -> Iterator[SecretFound]:
     """Yield one finding per member and kind; `holds_known` tells whether a text has one of this run's own secrets."""
     for member in members:
         if _NAMES.search(member.path):
-            yield SecretFound(path=member.path, line=0, what="a file that holds credentials by its name")
+            yield SecretFound(path=member.path, line=0, what="is a file for credentials, by its name")
         seen = set()
         for what, literals, pattern in _PATTERNS:
             if what in seen or not any(literal in member.data for literal in literals):
                 continue
             if match := pattern.search(member.data):
                 seen.add(what)
-                yield SecretFound(path=member.path, line=member.data.count(b"\n", 0, match.start()) + 1, what=what)
+                yield SecretFound(
+                    path=member.path, line=member.data.count(b"\n", 0, match.start()) + 1, what=f"holds {what}"
+                )
         text = member.data.decode("utf-8", errors="replace")
         if holds_known(text):
             lines = text.split("\n")
             line = next((number for number, value in enumerate(lines, start=1) if holds_known(value)), 1)
-            yield SecretFound(path=member.path, line=line, what="a secret of this very run")
+            yield SecretFound(path=member.path, line=line, what="holds a secret of this very run")
