@@ -5,7 +5,7 @@ FROM ${BASE_IMAGE}
 # git reads the checkout, ssh-keygen and gpgv check signatures, libfaketime shifts the second build's clock.
 RUN apt-get update -q \
  && apt-get install -q -y --no-install-recommends git openssh-client gpgv faketime \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 # Dependencies: a layer of their own, every file by hash. The interpreter outside this environment has none of them,
 # and that one is what project code gets in a sandbox of this image.

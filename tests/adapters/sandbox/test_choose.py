@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -116,3 +118,42 @@ for n in range(1000):
     outcome = choose("process", "").run(support_sandbox.script(text), tmp_path / "out")
     assert outcome.ended == "disk-full"
     assert support_sandbox.wait_until(0, "4715.25", at_least=False)
+
+
+def test_a_plain_user_gets_namespaces_too(tmp_path: Path) -> None:
+    python = Path("/usr/bin/python3")
+    if os.geteuid() != 0 or not python.exists():
+        pytest.skip("needs root to become another user, and the system's Python")
+    tests = Path(support_sandbox.__file__).parent
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    program = """
+import os, sys
+from pathlib import Path
+import support_sandbox
+from tagseal.adapters.sandbox import choose
+text = "import os; print(os.getuid() >= 2**30, os.listdir('/build/home')); open('/build/out/a', 'w').close()"
+outcome = choose("namespaces", "").run(support_sandbox.script(text), Path(sys.argv[1]))
+print(os.getuid(), outcome.ended, outcome.exit_code, outcome.log.strip(), {str(c.verdict) for c in outcome.probe})
+"""
+    done = subprocess.run(
+        [python, "-c", program, str(tmp_path / "out")],
+        env={"PYTHONPATH": f"{tests.parent / 'src'}:{tests}", "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        user=4242,
+        group=4242,
+        extra_groups=[],
+        cwd="/",
+    )
+    if "sandbox-unavailable" in done.stderr or "could not be made" in done.stderr:
+        pytest.skip("this kernel lets plain users make no namespaces")
+    assert (done.stdout, done.stderr) == ("4242 exit 0 True [] {'PASS'}\n", "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_what_runs_inside_is_readable_by_python_3_8() -> None:
+    for path in sorted(Path(bundle.__file__).with_name("inside").glob("*.py")):
+        ast.parse(path.read_text("utf-8"), feature_version=(3, 8))

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,9 @@ attempt("input", write("/build/in/requirement"))
 attempt("root", lambda: os.setuid(0))
 attempt("parent", lambda: os.kill(wanted["parent"], 0))
 attempt("launcher-memory", lambda: open("/proc/1/mem", "r+b"))
-attempt("mount", lambda: __import__("ctypes").CDLL(None).unshare(0x10000000) == 0 or 1 / 0)
+attempt("hypervisor", lambda: socket.socket(40, socket.SOCK_STREAM))
+attempt("io-uring", lambda: __import__("ctypes").CDLL(None).syscall(425, 1, 0) >= 0 or 1 / 0)
+attempt("user-namespace", lambda: __import__("ctypes").CDLL(None).unshare(0x10000000) == 0 or 1 / 0)
 json.dump(met, open("/build/out/met.json", "w"))
 """
 
@@ -108,7 +111,9 @@ def test_every_forbidden_attempt_fails(
         "root": "PermissionError",
         "parent": "ProcessLookupError",
         "launcher-memory": "PermissionError",
-        "mount": "ZeroDivisionError",
+        "hypervisor": "PermissionError",
+        "io-uring": "ZeroDivisionError",
+        "user-namespace": "ZeroDivisionError",
     }
     assert met["root-file-system"] in {"OSError", "PermissionError"}
     assert command_file.read_bytes() == b""
@@ -154,3 +159,21 @@ print(oct(os.stat("pkg/run.sh").st_mode), os.readlink("link"), os.path.getsize("
     outcome = sandbox.run(job, tmp_path / "out")
     assert outcome.log == "0o100755 pkg/run.sh 100000\n"
     assert not (source / "pkg/new").exists()
+
+
+def test_two_builds_at_once_do_not_see_each_other(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = """
+import os, sys, time
+open("/build/out/%s" % sys.argv[1], "w").close()
+time.sleep(0.5)
+print(sorted(os.listdir("/build/out")), len([n for n in os.listdir("/proc") if n.isdigit()]))
+"""
+
+    def run(name: str) -> str:
+        job = support_sandbox.script(text)
+        outcome = sandbox.run(dataclasses.replace(job, command=(*job.command, name)), tmp_path / name)
+        return outcome.log
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, "ab")) == ["['a'] 2\n", "['b'] 2\n"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")) == ["a/a", "b/b"]

@@ -41,6 +41,7 @@ _SPARE_PROCESSES: Final = 16  # the launcher, its threads
 _SPARE_MEMORY_BYTES: Final = 128 * 2**20  # the launcher and the engine's own accounting
 _SHM_BYTES: Final = 16 * 2**20
 _GRACE_S: Final = 120
+_END_TIMEOUT_S: Final = 30
 _NAME_PROGRAM: Final = (
     "import platform as p; n = ' '.join((p.python_implementation(), p.python_version(), p.machine()));"
     "open('/build/out/name', 'w').write(n)"
@@ -138,6 +139,7 @@ class _Container:
 
     def finish(self) -> tuple[int | None, str]:
         with suppress(OSError):
+            self._raw.settimeout(_END_TIMEOUT_S)
             self._frames.read(1)  # nothing follows the outcome; this takes in what is left of stderr
         for stream in (self._writer, self._reader, self._raw):
             with suppress(OSError):

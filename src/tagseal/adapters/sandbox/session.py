@@ -100,7 +100,7 @@ def hold(
             try:
                 intake.send(transport.stdin, request, job, place)
                 outcome = handout.receive(transport.stdout, job.limits, dest)
-            except (handout.BrokenStreamError, BrokenPipeError, ConnectionError) as error:
+            except (handout.BrokenStreamError, ConnectionError, TimeoutError) as error:
                 trouble = str(error)
     except BaseException:
         transport.kill()

@@ -1,8 +1,9 @@
-"""A small system call filter: the job makes no namespaces of its own, mounts nothing, traces no kernel.
+"""A small system call filter: the job makes no namespaces of its own, mounts nothing, reaches no hypervisor.
 
 A job in a new user namespace would hold every capability there, and with them far more of the kernel's code to
-attack. The filter fails these calls with EPERM; clone3 hides its flags behind a pointer, so it is answered with
-ENOSYS and the C library falls back to clone, whose flags can be read.
+attack. Sockets of the family AF_VSOCK lead out of a virtual machine past every network namespace, and io_uring
+makes sockets without the call that is filtered here. These calls fail with EPERM; clone3 hides its flags behind a
+pointer, so it is answered with ENOSYS and the C library falls back to clone, whose flags can be read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag, time namespaces included
+_AF_VSOCK = 40
 _X32_BIT = 0x40000000
 
 # Offsets in struct seccomp_data; both machines are little endian.
@@ -27,19 +29,22 @@ _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_ABOVE, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 
 _MACHINES = {
-    # audit number, clone, clone3, refused: unshare, setns, mount, umount2, pivot_root, fsopen, open_tree,
-    # move_mount, mount_setattr, bpf, perf_event_open, userfaultfd, add_key, request_key, keyctl, kexec_load
+    # audit number, clone, clone3, socket, refused: io_uring_setup, unshare, setns, mount, umount2, pivot_root,
+    # fsopen, open_tree, move_mount, mount_setattr, bpf, perf_event_open, userfaultfd, add_key, request_key, keyctl,
+    # kexec_load
     "x86_64": (
         0xC000003E,
         56,
         435,
-        (272, 308, 165, 166, 155, 430, 428, 429, 442, 321, 298, 323, 248, 249, 250, 246),
+        41,
+        (425, 272, 308, 165, 166, 155, 430, 428, 429, 442, 321, 298, 323, 248, 249, 250, 246),
     ),
     "aarch64": (
         0xC00000B7,
         220,
         435,
-        (97, 268, 40, 39, 41, 430, 428, 429, 442, 280, 241, 282, 217, 218, 219, 104),
+        198,
+        (425, 97, 268, 40, 39, 41, 430, 428, 429, 442, 280, 241, 282, 217, 218, 219, 104),
     ),
 }
 
@@ -57,7 +62,7 @@ def refuse_namespaces() -> bool:
     machine = _MACHINES.get(os.uname().machine)
     if machine is None or ctypes.sizeof(ctypes.c_void_p) != 8:  # noqa: PLR2004 - 64-bit
         return False
-    audit, clone, clone3, refused = machine
+    audit, clone, clone3, socket, refused = machine
     refuse = _ERRNO | errno.EPERM
     code = [
         (_LOAD, 0, 0, _ARCH),
@@ -72,6 +77,11 @@ def refuse_namespaces() -> bool:
     code += [
         (_JUMP_EQUAL, 0, 1, clone3),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+        (_JUMP_EQUAL, 0, 4, socket),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_EQUAL, 0, 1, _AF_VSOCK),
+        (_RETURN, 0, 0, refuse),
+        (_RETURN, 0, 0, _ALLOW),
         (_JUMP_EQUAL, 1, 0, clone),
         (_RETURN, 0, 0, _ALLOW),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
