@@ -297,6 +297,14 @@ def test_a_trust_configuration_that_is_none(clock: MovedClock) -> None:
     assert (error.code.id, error.exit_code) == ("trust-root-invalid", 2)
 
 
+def test_the_public_instance_out_of_reach(clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    error = refusal(KeylessSigner("", ActionsIdentity({}), clock=clock).sign_files, [DIGEST])
+    assert (error.code.id, error.exit_code) == ("trust-root-unavailable", 3)
+
+
 def test_the_token_is_in_no_message(services: SigstoreServices, signer: KeylessSigner) -> None:
     body = b'{"code":3,"message":"eyJ-refused"}'
     with services.server.fault(Fault(match="POST /api/v2/signingCert", status=400, body=body)):

@@ -183,6 +183,16 @@ def test_a_build_that_says_otherwise_is_stopped(
     assert made.files("steps/provenance") == ["link.json", "record.json", "result.json"]
 
 
+def test_a_lock_that_the_source_did_not_pin_is_stopped(tmp_path: Path, services: SigstoreServices) -> None:
+    other = "sha256:" + "0" * 64
+    made = hashed(
+        tmp_path, services, source=replace(SOURCE, lock_digest=other), built=replace(BUILT, lock_digest=other)
+    )
+    error = made.error("provenance")
+    assert error.code.id == "provenance-claim-differs"
+    assert error.what == f"The build lock is {SOURCE.lock_digest}; the source has {other}."
+
+
 @pytest.mark.promise("R12")
 @pytest.mark.parametrize(
     ("job", "said"),

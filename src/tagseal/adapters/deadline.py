@@ -1,10 +1,10 @@
-"""A deadline for calls into libraries that have none of their own."""
+"""Deadlines and parallelism for calls into libraries that hang: whoever waits can always leave."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from tagseal.adapters.service_errors import too_late
@@ -37,3 +37,40 @@ def within(seconds: float, what: str, call: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return value  # type: ignore[return-value]  # T itself may be Optional
+
+
+def side_by_side(calls: Sequence[Callable[[], T]], *, threads: int) -> tuple[T, ...]:
+    """Return the calls' answers in order, made by at most `threads` daemon threads.
+
+    The first failure is raised at once, and so is Ctrl-C: calls that have begun are left behind, the others never
+    begin. (A ThreadPoolExecutor would wait for the hung ones, at the latest when the interpreter ends.)
+    """
+    todo: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[int, T] | BaseException] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def work() -> None:
+        while not (stop.is_set() or todo.empty()):
+            try:
+                index, call = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                answers.put((index, call()))
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
+                answers.put(error)
+
+    for entry in enumerate(calls):
+        todo.put(entry)
+    for _ in range(min(threads, len(calls))):
+        threading.Thread(target=work, daemon=True).start()
+    found: dict[int, T] = {}
+    try:
+        for _ in calls:
+            answer = answers.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            found[answer[0]] = answer[1]
+    finally:
+        stop.set()
+    return tuple(found[index] for index in range(len(calls)))

@@ -80,7 +80,7 @@ def translated(error: Exception, service: str) -> TagsealError:
 
 def _http_error(error: Exception) -> object:
     """Return the HTTP error that the library wrapped, by `raise from`, in a handler, or as an argument."""
-    candidates = [error, error.__cause__, error.__context__, *error.args]
     import requests
 
+    candidates = [error, error.__cause__, error.__context__, *error.args]
     return next((item for item in candidates if isinstance(item, requests.HTTPError)), None)

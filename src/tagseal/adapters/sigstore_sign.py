@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tagseal.adapters.clock import SystemClock
-from tagseal.adapters.deadline import within
+from tagseal.adapters.deadline import side_by_side, within
 from tagseal.adapters.service_errors import said
 from tagseal.adapters.sigstore_errors import RETRIED, SELF_CHECK_FAILED, translated
 from tagseal.adapters.sigstore_jobs import FileJob, Job, StatementJob
@@ -81,19 +81,11 @@ class KeylessSigner:
 
     def _batch(self, jobs: Sequence[Job]) -> tuple[bytes, ...]:
         """Sign all side by side; the first failure ends the batch."""
-        from concurrent.futures import ThreadPoolExecutor
-
         if not jobs:
             return ()
         self._certificate()  # one refusal instead of eight
         _ = self._verifier
-        with ThreadPoolExecutor(max_workers=min(MAX_THREADS, len(jobs))) as pool:
-            futures = [pool.submit(self._sign_one, job) for job in jobs]
-            try:
-                return tuple(future.result() for future in futures)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        return side_by_side([partial(self._sign_one, job) for job in jobs], threads=MAX_THREADS)
 
     def _sign_one(self, job: Job) -> bytes:
         from sigstore.errors import VerificationError
