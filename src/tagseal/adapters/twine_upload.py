@@ -10,7 +10,9 @@ import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from tarfile import TarError
 from typing import TYPE_CHECKING, Final
+from zipfile import BadZipFile
 
 from tagseal.adapters import service_errors as codes
 from tagseal.adapters.service_errors import shown
@@ -49,23 +51,21 @@ def send(url: str, upload: Upload, token: Secret, *, ca_file: str, timeout_s: fl
             `service-error`.
     """
     import requests
-    from twine.exceptions import TwineException
     from twine.repository import Repository
 
+    package = _package(upload)
     repository = Repository(url, USER, token.reveal(), disable_progress_bar=True)
     try:
         repository.set_certificate_authority(ca_file or None)
         _limit(repository.session, timeout_s)
         with contextlib.redirect_stdout(io.StringIO()):  # twine prints; stdout belongs to the step
-            answer = repository.upload(_package(upload), max_redirects=1)
+            answer = repository.upload(package, max_redirects=1)
     except requests.Timeout as error:
         raise TagsealError(codes.SERVICE_TIMEOUT, f"{shown(url)} did not answer within {timeout_s:g} s.") from error
     except requests.ConnectionError as error:
         raise _connection_error(url, error) from error
     except requests.RequestException as error:
         raise TagsealError(codes.SERVICE_CUT_OFF, f"{shown(url)} broke off its answer: {_why(error)}.") from error
-    except TwineException as error:
-        raise TagsealError(UPLOAD_REFUSED, f"Twine cannot send {upload.path.name}: {mask(str(error))}") from error
     finally:
         repository.close()
     if answer.status_code >= _FIRST_SERVER_ERROR or answer.status_code == requests.codes.too_many_requests:
@@ -75,11 +75,17 @@ def send(url: str, upload: Upload, token: Secret, *, ca_file: str, timeout_s: fl
 
 
 def _package(upload: Upload) -> PackageFile:
+    """Return twine's view of the file: its metadata, digests and attestations."""
+    from twine.exceptions import TwineException
     from twine.package import PackageFile
 
-    package = PackageFile.from_filename(str(upload.path), None)
-    if upload.attestations:
-        package.add_attestations([str(path) for path in upload.attestations])
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            package = PackageFile.from_filename(str(upload.path), None)
+            if upload.attestations:
+                package.add_attestations([str(path) for path in upload.attestations])
+    except (TwineException, BadZipFile, TarError, OSError, KeyError, ValueError) as error:
+        raise TagsealError(UPLOAD_REFUSED, f"Twine cannot read {upload.path.name}: {mask(str(error))}") from error
     return package
 
 
