@@ -91,6 +91,8 @@ def test_the_smallest_file() -> None:
         ("version: 1\ngenerated: [{path: /a, reason: r}]\n", 2, "relative path"),
         ("version: 1\ngenerated: [{path: a}]\n", 2, "'reason' is missing"),
         ("version: 1\ngenerated: [{path: a, reason: ''}]\n", 2, "not empty"),
+        ('version: 1\ngenerated: [{path: a, reason: "\\ud83d"}]\n', 2, "surrogates"),
+        ('version: 1\ngenerated: [{path: "a\\e", reason: r}]\n', 2, "control characters"),
         ("version: 1\nsigners: &a []\n", 2, "anchors"),
         ("version: 1\nsigners: *a\n", 2, "anchors"),
         ("version: 1\nsigners: !!python/object/apply:os.system [id]\n", 2, "tags"),

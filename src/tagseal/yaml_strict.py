@@ -120,10 +120,10 @@ def scalar(node: Node, *kinds: str) -> str:
 
 
 def text(node: Node) -> str:
-    """Read a text that is not empty and holds no control characters but line feeds; outer blanks are cut off."""
+    """Read a text that is not empty and holds no control characters (but line feeds) or surrogates; outer blanks are cut off."""
     value = scalar(node, "str").strip()
-    if not value or re.search(r"[\x00-\x09\x0b-\x1f\x7f]", value):
-        refuse(node, "expected a text that is not empty and holds no control characters")
+    if not value or re.search(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]", value):
+        refuse(node, "expected a text that is not empty and holds no control characters or surrogates")
     return value
 
 

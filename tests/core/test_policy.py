@@ -13,7 +13,6 @@ from tagseal.core.policy import (
     dump_policy,
     parse_policy,
     waiver_for,
-    with_override,
 )
 from tagseal.core.source import Tree, TreeFile, dump_tree, parse_tree
 from tagseal.errors import TagsealError
@@ -58,11 +57,3 @@ def test_other_documents(data: bytes) -> None:
 )
 def test_waivers_apply_exactly_and_until_their_day(check: str, subject: str, now: datetime, applies: bool) -> None:  # noqa: FBT001
     assert (waiver_for([WAIVER], check=check, subject=subject, now=now) is WAIVER) is applies
-
-
-def test_override_adds_lists_and_replaces_set_values() -> None:
-    extra = Policy(signers=(PolicySigner(name="x", kind="ssh", key="k", until=""),))
-    both = with_override(FULL, extra)
-    assert [signer.name for signer in both.signers] == ["ada", "x"]
-    assert (both.release_branch, both.sandbox, both.waivers) == ("stable", FULL.sandbox, (WAIVER,))
-    assert with_override(FULL, Policy(release_branch="b", sandbox=SandboxPolicy(kind="process"))).release_branch == "b"

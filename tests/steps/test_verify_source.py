@@ -452,11 +452,11 @@ def test_a_rehearsal_brings_signer_and_lock(place: Place, tmp_path: Path) -> Non
     assert (place.release / facts.lock_path).read_text(encoding="utf-8") == LOCK + "# made\n"
 
 
-def test_a_rehearsal_keeps_the_projects_own_policy_and_lock(place: Place, tmp_path: Path) -> None:
+def test_a_rehearsals_policy_stands_in_for_the_projects_but_a_committed_lock_wins(place: Place, tmp_path: Path) -> None:
     policy, lock = tmp_path / "policy.yml", tmp_path / "made.toml"
     policy.write_text("version: 1\nsandbox: {kind: process}\n", encoding="utf-8")
     lock.write_text("other", encoding="utf-8")
+    assert place.refused(policy=policy, is_rehearsal=True) == ("no-signers", 1)
+    policy.write_text(policy_text(f"{{name: eve, ssh: '{place.key.public}'}}"), encoding="utf-8")
     facts = place.verify(policy=policy, lock=lock, is_rehearsal=True)
-    assert (facts.signer.name, facts.lock_path) == ("ada", "pylock.build.toml")
-    written = parse_policy((place.release / "steps/verify-source/policy.json").read_bytes())
-    assert written.sandbox.kind == "process"
+    assert (facts.signer.name, facts.lock_path) == ("eve", "pylock.build.toml")

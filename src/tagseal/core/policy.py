@@ -93,17 +93,6 @@ def waiver_for(waivers: Sequence[Waiver], *, check: str, subject: str, now: date
     return next((waiver for waiver in fitting if not is_over(waiver.expires, now)), None)
 
 
-def with_override(policy: Policy, extra: Policy) -> Policy:
-    """Return the project's own policy with a rehearsal's added: lists grow, a single value that is set wins."""
-    return Policy(
-        release_branch=extra.release_branch or policy.release_branch,
-        signers=(*policy.signers, *extra.signers),
-        sandbox=policy.sandbox if extra.sandbox == SandboxPolicy() else extra.sandbox,
-        generated=(*policy.generated, *extra.generated),
-        waivers=(*policy.waivers, *extra.waivers),
-    )
-
-
 def dump_policy(policy: Policy) -> bytes:
     """Return the canonical bytes of policy.json."""
     data = jsonable.encode(policy)

@@ -22,7 +22,7 @@ from tagseal.core import source_rules, tag_rules, tagobject
 from tagseal.core.checks import Check
 from tagseal.core.facts import Signer, SourceFacts
 from tagseal.core.lock import LOCK_NAME, MAX_LOCK_BYTES
-from tagseal.core.policy import Policy, PolicySigner, dump_policy, end_of, is_over, with_override
+from tagseal.core.policy import Policy, PolicySigner, dump_policy, end_of, is_over
 from tagseal.core.source import Tree, TreeFile, dump_tree
 from tagseal.core.tagobject import TagObject
 from tagseal.core.version import version_of_tag
@@ -40,7 +40,7 @@ class Params:
     )
     repository: str = field(default="", metadata=option("owner/name; empty: the run's, or the origin remote's."))
     policy: Path | None = field(
-        default=None, metadata=option("Policy file to add to the project's own; in a rehearsal only.")
+        default=None, metadata=option("Policy file in place of the project's own; in a rehearsal only.")
     )
     lock: Path | None = field(
         default=None, metadata=option("Build lock to use when none is committed; in a rehearsal only.")
@@ -106,18 +106,15 @@ def _tag(git: Git, tag: str, now: datetime) -> tuple[str, TagObject, list[Check]
 
 def _policy(ctx: Context, params: Params) -> tuple[Policy, str]:
     """Return the policy that holds and where it was read; a default branch without the file has the defaults."""
+    if params.policy is not None:
+        given = policy_file.read_override(params.policy)
+        return policy_file.parse(given, file=str(params.policy)), "the rehearsal's policy"
     git = ctx.adapters.git
-    branch = git.default_branch()
-    if params.policy is None:
-        branch = source_rules.known_default_branch(branch)
-    tip = git.resolve(_branch_ref(git, branch)) if branch else None
+    branch = source_rules.known_default_branch(git.default_branch())
+    tip = git.resolve(_branch_ref(git, branch))
     found = git.blobs(tip, [policy_file.POLICY_PATH]) if tip else {}
-    own = policy_file.parse(found[policy_file.POLICY_PATH]) if found else Policy()
-    place = f"{policy_file.POLICY_PATH} on {branch}"
-    if params.policy is None:
-        return own, place
-    extra = policy_file.parse(policy_file.read_override(params.policy), file=str(params.policy))
-    return with_override(own, extra), f"{place}, with the rehearsal's"
+    policy = policy_file.parse(found[policy_file.POLICY_PATH]) if found else Policy()
+    return policy, f"{policy_file.POLICY_PATH} on {branch}"
 
 
 def _signature(
@@ -185,12 +182,12 @@ def _sha256(data: bytes) -> str:
 
 STEP: Final = Step(
     name="verify-source",
-    summary="Verify the signed tag, its signer, its commit and its branch, and fix every trusted input.",
+    summary="Verify the tag's signature, its commit and its place on the release branch.",
     params=Params,
     result=SourceFacts,
     run=run,
     writes=("{me}/tree.json", "{me}/policy.json", f"{{me}}/{LOCK_NAME}"),
-    permissions={"contents": "read: to clone the repository"},
+    permissions={"contents: read": "to clone the repository"},
     needs="a clone with its whole history and the tag's own object; git, and ssh-keygen or gpgv",
     example="tagseal verify-source --tag v1.2.3",
 )
