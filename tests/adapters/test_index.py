@@ -16,6 +16,7 @@ from support_rig import rig, sigstore, template  # noqa: F401 - fixtures
 from tagseal.adapters.index import WarehouseIndex
 from tagseal.adapters.trust_config import IndexEndpoints
 from tagseal.adapters.twine_upload import Upload, send
+from tagseal.core.canonical import Json
 from tagseal.errors import TagsealError
 from tagseal.rehearsal.http import Fault, Request, Response, Server, json_response
 from tagseal.secret import Secret
@@ -85,14 +86,16 @@ def test_an_expired_token_is_told_apart() -> None:
 
 
 def test_a_listing_without_digests_is_nonsense() -> None:
-    page = {"files": [{"filename": "x-1.tar.gz", "url": "x", "hashes": {"md5": "0"}}]}
+    page: Json = {"files": [{"filename": "x-1.tar.gz", "url": "x", "hashes": {"md5": "0"}}]}
 
     def answer(_: Request) -> Response:
         return json_response(200, page)
 
-    with Server(answer) as server, pytest.raises(TagsealError) as caught:
+    with Server(answer) as server:
         ends = IndexEndpoints(name="x", upload_url=f"{server.url}/legacy/", base_url=server.url)
-        WarehouseIndex(ends, clock=QuickClock()).files(PROJECT)
+        index = WarehouseIndex(ends, clock=QuickClock())
+        with pytest.raises(TagsealError) as caught:
+            index.files(PROJECT)
     assert caught.value.code.id == "service-nonsense"
 
 

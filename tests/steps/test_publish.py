@@ -136,6 +136,14 @@ def test_a_lost_mint_is_repeated_with_a_fresh_identity_token(rig: Rig) -> None:
     assert [entry[0] for entry in rig.index.log].count("mint") == 2
 
 
+def test_an_expired_upload_token_is_replaced_in_the_middle(rig: Rig) -> None:
+    body = b'{"message":"Access was denied","code":"403 Invalid API Token: token is expired"}'
+    with rig.index_server.fault(Fault(match="POST /legacy/", status=403, body=body)):
+        facts = publish(rig)
+    assert [r.attestations for r in facts.receipts] == [2, 2]
+    assert [entry[0] for entry in rig.index.log] == ["mint", "burn", "mint", "upload", "upload", "burn"]
+
+
 def test_an_index_that_is_gone_is_unreachable(rig: Rig) -> None:
     rig.index_server.stop()
     assert refused(rig).code.id == "service-unreachable"

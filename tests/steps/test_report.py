@@ -2,6 +2,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +67,27 @@ def test_the_same_inputs_give_the_same_bytes(rig: Rig) -> None:
     first = (rig.folder / "report.json").read_bytes(), (rig.folder / "report.md").read_bytes()
     assert rig.step("report").verdict is Verdict.PASS
     assert ((rig.folder / "report.json").read_bytes(), (rig.folder / "report.md").read_bytes()) == first
+
+
+@pytest.mark.peer("sigstore")
+def test_the_printed_commands_accept_what_the_public_downloads(rig: Rig, tmp_path: Path) -> None:
+    data, _ = report(rig)
+    assert rig.step("release.complete").error is None
+    for asset in next(iter(rig.forge.releases.values())).assets:
+        (tmp_path / asset.name).write_bytes(asset.data)
+    trust = tmp_path / "client_trust_config.json"
+    trust.write_text(rig.sigstore.trust_config_json())
+    lines = [shlex.split(line) for line in data["commands"]]  # type: ignore[attr-defined]
+    assert lines[0] == ["sha256sum", "--check", "SHA256SUMS"]
+    subprocess.run(lines[0], cwd=tmp_path, check=True, capture_output=True)
+    signed = [line for line in lines if line[0] == "sigstore"]
+    assert len(signed) == 3
+    for line in signed[:2]:  # one file of each kind: the command takes a second
+        command = [sys.executable, "-m", "sigstore", "--trust-config", str(trust), *line[1:]]
+        done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    (tmp_path / WHEEL).write_bytes(b"other bytes")
+    assert subprocess.run(lines[0], cwd=tmp_path, check=False, capture_output=True).returncode == 1
 
 
 def test_without_a_verified_release_there_is_no_report(rig: Rig) -> None:
