@@ -20,7 +20,8 @@ def current_run(environment: Mapping[str, str], release_dir: Path, *, is_rehears
     """Return the run this process belongs to.
 
     On GitHub the runner says; elsewhere every step of one release directory belongs to the run of its
-    `verify-source` record, and `verify-source` itself begins a new one unless it ran there before.
+    `verify-source` record and to the repository it found; `verify-source` itself begins a new one unless it ran
+    there before.
     """
     if is_actions(environment):
         repository = environment.get("GITHUB_REPOSITORY") or None
@@ -32,20 +33,21 @@ def current_run(environment: Mapping[str, str], release_dir: Path, *, is_rehears
             is_rehearsal=False,
         )
     return Run(
-        id=_recorded_run(release_dir) or _new_run(),
+        id=_recorded(release_dir, "record.json", "run_id") or _new_run(),
         attempt=1,
-        repository=None,
+        repository=_recorded(release_dir, "result.json", "repository"),
         is_actions=False,
         is_rehearsal=is_rehearsal,
     )
 
 
-def _recorded_run(release_dir: Path) -> str | None:
+def _recorded(release_dir: Path, name: str, member: str) -> str | None:
+    """Return one text member of a file that `verify-source` left; None when there is none that can be read."""
     try:
-        data = canonical.parse((release_dir / "steps/verify-source/record.json").read_bytes())
+        data = canonical.parse((release_dir / "steps" / "verify-source" / name).read_bytes())
     except (OSError, TagsealError):
         return None
-    found = data.get("run_id") if isinstance(data, dict) else None
+    found = data.get(member) if isinstance(data, dict) else None
     return found if isinstance(found, str) else None
 
 

@@ -53,7 +53,7 @@ def run(name: str, words: Sequence[str]) -> int:
             config=config,
             project=project,
             environment=os.environ,
-            repository=found.repository_name or this_run.repository,
+            repository=this_run.repository,
             forge_token=actions_io.forge_token(os.environ),
         ),
         progress=console,
@@ -80,7 +80,6 @@ def make_parser(step: Step[object]) -> options.Parser:
     )
     common.add_argument("--project", default=".", metavar="DIR", help="checkout of the project (default: .)")
     common.add_argument("--leg", default="", metavar="L", help=f"one of: {', '.join(legs) or 'this step has no legs'}")
-    common.add_argument("--repository-name", default="", metavar="OWNER/NAME", help="repository on the forge")
     common.add_argument("--trust-config", type=Path, metavar="FILE", help="services and roots of a rehearsal")
     common.add_argument("--strict", action="store_true", help="exit 4 when a verdict is UNKNOWN")
     common.add_argument("--json", action="store_true", help="print one JSON object")

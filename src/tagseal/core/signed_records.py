@@ -55,4 +55,5 @@ def record_digests(statement: bytes) -> Mapping[str, str]:
 def _member(value: Json, name: str) -> Json:
     if not isinstance(value, dict) or name not in value:
         raise TagsealError(PROVENANCE_UNREADABLE, f"The provenance lacks {name}.")
-    return value[name]
+    found: Json = value[name]
+    return found
