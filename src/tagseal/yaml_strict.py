@@ -120,7 +120,10 @@ def scalar(node: Node, *kinds: str) -> str:
 
 
 def text(node: Node) -> str:
-    """Read a text that is not empty and holds no control characters (but line feeds) or surrogates; outer blanks are cut off."""
+    """Read a text that is not empty; outer blanks are cut off.
+
+    Control characters other than line feeds, and surrogates (no UTF-8 has them), are refused. Raises: YamlError.
+    """
     value = scalar(node, "str").strip()
     if not value or re.search(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]", value):
         refuse(node, "expected a text that is not empty and holds no control characters or surrogates")

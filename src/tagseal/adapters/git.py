@@ -92,7 +92,7 @@ class GitCli:
     @cached_property
     def _refs(self) -> Mapping[str, _Ref]:
         form = "%(refname)%00%(objectname)%00%(symref)%00%(HEAD)"
-        lines = self._git.output("for-each-ref", f"--format={form}").decode("utf-8", "surrogateescape").split("\n")
+        lines = self._git.output("for-each-ref", f"--format={form}").decode("utf-8", "replace").split("\n")
         fields = [line.split("\0") for line in lines if line]
         return {name: _Ref(object_id, symref, mark == "*") for name, object_id, symref, mark in fields}
 
