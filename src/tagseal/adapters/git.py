@@ -57,6 +57,7 @@ class GitCli:
         self._commits: dict[str, bytes] = {}
 
     def state(self) -> GitState:
+        """Return the checkout's state; submodules are not looked into. Raises: not-a-repository, no-commits, git-failed."""
         read = self._git.run("rev-parse", "--is-shallow-repository", "HEAD")
         lines = read.stdout.decode("ascii", "replace").split()
         if not lines:
@@ -97,6 +98,7 @@ class GitCli:
         return {name: _Ref(object_id, symref, mark == "*") for name, object_id, symref, mark in fields}
 
     def read_tag(self, tag: str) -> RefRead | None:
+        """Look the exact ref up (git would guess), then read its object. Raises: git-failed."""
         ref = self._refs.get(f"refs/tags/{tag}")
         if ref is None:
             return None
@@ -112,6 +114,7 @@ class GitCli:
         return RefRead(object_id=target.id, object_type=target.type, content=content)
 
     def commit_time_s(self, commit: str) -> int:
+        """Read the committer line of the commit itself. Raises: git-failed."""
         if commit not in self._commits:
             self._commits[commit] = self._object(commit, "commit").content
         found = _COMMITTER.findall(self._commits[commit].partition(b"\n\n")[0])
@@ -126,6 +129,7 @@ class GitCli:
         return item
 
     def is_ancestor(self, commit: str, ref: str) -> bool:
+        """Walk the commits, not a commit graph file; False when there is no such ref. Raises: git-failed."""
         tip = self.resolve(ref)
         if tip is None or tip == commit:
             return tip == commit
@@ -135,6 +139,7 @@ class GitCli:
         return done.exit_code == 0
 
     def resolve(self, ref: str) -> str | None:
+        """Look the exact full ref name up."""
         found = self._refs.get(ref)
         if found is None or ref.startswith(("refs/heads/", "refs/remotes/")):  # these are commits by git's own rule
             return found.object_id if found else None
@@ -142,6 +147,7 @@ class GitCli:
         return item.id if item else None
 
     def default_branch(self) -> str | None:
+        """Return where `origin/HEAD` points; without it the only local branch, else the current one, else None."""
         prefix = "refs/remotes/origin/"
         remote = self._refs.get(f"{prefix}HEAD")
         if remote is not None and remote.symref.startswith(prefix):
@@ -155,22 +161,27 @@ class GitCli:
         return current[0] if current else None
 
     def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+        """Return the files, judged safe. Raises: tree-unsafe, tree-unsupported, tree-too-large, git-failed."""
         if commit not in self._trees:
             self._trees[commit] = git_tree.list_tree(self._git, commit)
         return self._trees[commit]
 
     def blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """Read a few files, 16 MiB together at most. Raises: git-failed, tool-output-too-large."""
         objects = self._git.objects([f"{commit}:{path}" for path in paths], content_bytes=_MAX_BLOB_BYTES)
         return {path: item.content for path, item in zip(paths, objects, strict=True) if item and item.type == "blob"}
 
     def blob_digests(self, commit: str) -> Mapping[str, str]:
+        """Hash every file as it is read, some 64 MiB at a time. Raises: what `tree` does."""
         files = git_tree.read_files(self._git, self.tree(commit))
         return {entry.path: f"sha256:{hashlib.sha256(content).hexdigest()}" for entry, content in files}
 
     def export(self, commit: str, dest: Path) -> None:
+        """Write to `dest`, which must be empty or not exist; no file goes through a link. Raises: what `tree` does."""
         git_tree.write_tree(self._git, self.tree(commit), dest)
 
     def remote_repository(self) -> str | None:
+        """Read the address of `origin` as it is written, without `insteadOf`."""
         url = self._git.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "replace").strip()
         match = _GITHUB_URL.fullmatch(url)
         return match[1] if match else None
