@@ -32,6 +32,8 @@ from tagseal.core.signed_records import record_digests
 from tagseal.core.statement import PAYLOAD_TYPE
 from tagseal.rehearsal.claims import JobClaims
 from tagseal.rehearsal.sigstore_services import SigstoreServices
+from tagseal.steps import STEPS
+from tagseal.steps.provenance import RECORDS
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,10 @@ def test_the_statement_says_everything_and_nothing_else(tmp_path: Path, services
         f"content/{WHEEL}",
         f"content/{SDIST}",
     ]
+
+
+def test_the_records_it_names_are_those_of_every_predecessor() -> None:
+    assert sorted(RECORDS) == sorted(f"steps/{node}/record.json" for node in STEPS["provenance"].legs[""])
 
 
 def test_it_names_the_records_before_it(tmp_path: Path, services: SigstoreServices) -> None:

@@ -1,4 +1,4 @@
-"""Write SHA256SUMS over the files to publish.
+"""Write SHA256SUMS for every file in dist/.
 
 Does: hashes every file of dist/, compares the digests with what build.a and inspect recorded, writes the sums.
 Reads: dist/*, steps/build.a/result.json, steps/inspect/result.json.
@@ -87,7 +87,7 @@ def run(ctx: Context, _: NoParams) -> Result:
 
 STEP: Final = Step(
     name="hash",
-    summary="Write SHA256SUMS over the files to publish",
+    summary="Write SHA256SUMS for every file in dist/.",
     params=NoParams,
     result=Result,
     run=run,

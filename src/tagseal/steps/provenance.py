@@ -1,4 +1,4 @@
-"""Write the unsigned in-toto statements: SLSA provenance and PyPI publish attestations.
+"""Write the SLSA provenance and publish statements, unsigned.
 
 Does: states where the files come from, out of the verified source, the job's OIDC claims and the committed lock;
 what the builds say is compared with those, never copied.
@@ -24,14 +24,16 @@ from tagseal.core.lock import parse_lock
 from tagseal.core.policy import SandboxPolicy, parse_policy
 from tagseal.core.release_statements import byproducts, dependencies, rfc3339_seconds, statements
 from tagseal.step import NoParams, Step
-from tagseal.steps import STEPS
 
 if TYPE_CHECKING:
     from tagseal.ports import WorkflowClaims
 
 POLICY: Final = "steps/verify-source/policy.json"
 LOCK: Final = "steps/verify-source/pylock.build.toml"
-RECORDS: Final = tuple(f"steps/{before}/record.json" for before in STEPS["provenance"].legs[""])
+RECORDS: Final = tuple(
+    f"steps/{node}/record.json" for node in ("verify-source", "build.a", "build.b", "compare", "inspect", "hash")
+)
+"""Of this step's predecessors in the registry, which a step may not import; a test compares the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,7 @@ def _run_facts(known: _Known, records: Mapping[str, bytes]) -> provenance.RunFac
 
 STEP: Final = Step(
     name="provenance",
-    summary="State where the files come from: unsigned SLSA provenance and publish statements",
+    summary="Write the SLSA provenance and publish statements, unsigned.",
     params=NoParams,
     result=Result,
     run=run,
@@ -181,7 +183,7 @@ STEP: Final = Step(
         *RECORDS,
     ),
     writes=("{me}/*.intoto.json", "{me}/*.publish.json"),
-    permissions={"id-token": "write (to learn from the job's token which workflow, repository and commit it runs)"},
+    permissions={"id-token: write": "the job's token says which workflow, repository and commit it runs"},
     network=True,
     needs="a release directory in which hash has run; a job with an OIDC token",
     example="tagseal provenance --release-dir release",

@@ -1,4 +1,4 @@
-"""Sign the statements and files of a release, and verify every signature again.
+"""Sign statements and files with Sigstore, and verify what was signed.
 
 Does: checks that what is to be signed is this release's own, signs it keyless in the job's name, verifies each new
 bundle against the expected signer, and converts those that the package index takes.
@@ -183,7 +183,7 @@ def _checks(ours: Ours, signatures: int, outputs: int) -> tuple[Check, ...]:
 
 STEP: Final = Step(
     name="sign",
-    summary="Sign the statements and files, and verify every signature again",
+    summary="Sign statements and files with Sigstore, and verify what was signed.",
     params=NoParams,
     result=Result,
     run=run,
@@ -195,7 +195,7 @@ STEP: Final = Step(
         "steps/provenance/*.publish.json",
     ),
     writes=("attestations/*",),
-    permissions={"id-token": "write (the signing certificate is issued to the job's identity)"},
+    permissions={"id-token: write": "the signing certificate is issued to the job's identity"},
     network=True,
     needs="a release directory in which provenance has run; a job with an OIDC token; Sigstore",
     example="tagseal sign --release-dir release",
