@@ -57,7 +57,7 @@ class GitCli:
         self._commits: dict[str, bytes] = {}
 
     def state(self) -> GitState:
-        """Return the checkout's state; submodules are not looked into. Raises: not-a-repository, no-commits, git-failed."""
+        """Leave submodules and ignored files out of account. Raises: not-a-repository, no-commits, git-failed."""
         read = self._git.run("rev-parse", "--is-shallow-repository", "HEAD")
         lines = read.stdout.decode("ascii", "replace").split()
         if not lines:
