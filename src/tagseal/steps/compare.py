@@ -149,7 +149,7 @@ def _metadata(wheels: Mapping[str, tuple[Member, ...]]) -> bytes:
 
 STEP: Final = Step(
     name="compare",
-    summary="Compare the two builds byte for byte, and the built files with the tagged source",
+    summary="Compare the two builds byte by byte, and the sdist with the tag's tree.",
     params=NoParams,
     result=Result,
     run=run,

@@ -74,7 +74,7 @@ def _holds_known(text: str) -> bool:
 
 STEP: Final = Step(
     name="inspect",
-    summary="Inspect the files to publish: archives, metadata, index rules, secrets",
+    summary="Inspect the built files: archive safety, metadata, version, index rules, secrets.",
     params=NoParams,
     result=InspectFacts,
     run=run,
