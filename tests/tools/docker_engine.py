@@ -100,6 +100,12 @@ def has_image(name: str, label: str) -> bool:
     return done.returncode == 0 and (not label or done.stdout.strip() == label)
 
 
+def image_id(name: str) -> str:
+    """Return the id of image `name`, empty when there is none."""
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", name]
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def make_base() -> None:
     """Make the base image from Debian packages, or import the one made before."""
     if has_image(BASE_IMAGE, ""):
@@ -151,7 +157,10 @@ def build_ours() -> None:
         "--label",
         f"tagseal.inputs={digest.hexdigest()}",
     ]
+    before = image_id(OUR_IMAGE)
     run(*argv, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", str(context))
+    if before:  # a container of another test may still use it
+        subprocess.run(["docker", "image", "rm", before], capture_output=True, check=False)
 
 
 def down() -> None:

@@ -7,7 +7,17 @@ from importlib import resources
 from typing import Final
 
 _PACKAGE: Final = "tagseal.adapters.sandbox.inside"
-_MODULES: Final = ("system", "seccomp", "confine", "probe", "watch", "enter", "launcher")  # imported ones first
+# In the order of their imports of each other.
+_MODULES: Final = (
+    "system",
+    "seccomp",
+    "confine",
+    "probe",
+    "processes",
+    "watch",
+    "enter",
+    "launcher",
+)
 
 _LOADER: Final = """\
 import sys, types

@@ -7,16 +7,14 @@ import select
 import signal
 import time
 
-from tagseal.adapters.sandbox.inside import confine
+from tagseal.adapters.sandbox.inside import confine, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagseal.adapters.sandbox.inside.request import Limits, Request
 
 _LOOK_EVERY_S = 0.05
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _FULL_BELOW_BYTES = 64 * 1024
-_KILL_ROUNDS = 400
 
 
 class Tail:
@@ -56,66 +54,6 @@ class Scratch:
                 except OSError:
                     continue
         return used > self._limit
-
-
-def _processes() -> dict[int, int]:
-    """Return process id -> parent's id of all that can be seen."""
-    found: dict[int, int] = {}
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return found
-    for name in names:
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
-    return found
-
-
-def _below(ancestor: int) -> list[int]:
-    parents = _processes()
-    found: list[int] = []
-    ring = [ancestor]
-    while ring:
-        ring = [pid for pid, parent in parents.items() if parent in ring and pid not in found]
-        found += ring
-    return found
-
-
-def _resident_bytes(pids: list[int]) -> int:
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/statm", "rb") as file:
-                fields = file.read().split()
-            total += (int(fields[1]) - int(fields[2])) * _PAGE_BYTES  # without shared pages
-        except (OSError, ValueError, IndexError):
-            continue
-    return total
-
-
-def kill_all(*, is_alone: bool, group: int) -> None:
-    """Kill every process of the job and wait for them.
-
-    `is_alone`: this is process 1 of a namespace, so everything else belongs to the job; otherwise its descendants
-    (orphans come back to a subreaper) and its process group do.
-    """
-    for _ in range(_KILL_ROUNDS):
-        targets = [-1] if is_alone else [-group, *_below(os.getpid())]
-        for target in targets:
-            try:
-                os.kill(target, signal.SIGKILL)
-            except OSError:
-                continue
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.005)
 
 
 class Job:
@@ -180,8 +118,8 @@ class Job:
     def _trouble(self) -> str:
         if time.monotonic() - self._started > self.limits["wall_s"]:
             return "timeout"
-        pids = [pid for pid in _processes() if pid != 1] if self.is_alone else _below(os.getpid())
-        if _resident_bytes(pids) > self.limits["memory_bytes"]:
+        pids = [pid for pid in processes.visible() if pid != 1] if self.is_alone else processes.below(os.getpid())
+        if processes.resident_bytes(pids) > self.limits["memory_bytes"]:
             return "memory"
         if self._scratch.is_full():
             if not self._scratch.is_mount:
@@ -200,7 +138,7 @@ class Job:
                     look_at = time.monotonic() + _LOOK_EVERY_S
                 self._reap()
         finally:
-            kill_all(is_alone=self.is_alone, group=self._pid)
+            processes.kill_all(is_alone=self.is_alone, group=self._pid)
         self._drain()
         return ended or self._verdict()
 
