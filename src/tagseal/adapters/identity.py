@@ -50,6 +50,7 @@ class ActionsIdentity:
         self._http = HttpClient(ca_file=ca_file, clock=self._clock)
 
     def token(self, audience: str) -> Secret:
+        """Raises: identity-unavailable, identity-refused, service-*."""
         url, request_token = self._endpoint()
         answer = self._http.get(
             _with_audience(url, audience),
@@ -63,6 +64,7 @@ class ActionsIdentity:
         return _token(answer)
 
     def claims(self) -> WorkflowClaims:
+        """Raises: as `token`; service-nonsense for a token that lacks a claim."""
         token = self.token(CLAIMS_AUDIENCE)
         now_s = int(self._clock.now().timestamp())
         try:

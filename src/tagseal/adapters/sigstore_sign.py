@@ -64,9 +64,11 @@ class KeylessSigner:
         self._certified: _Certified | None = None
 
     def sign_statements(self, statements: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Raises: fulcio-*, rekor-*, identity-*, service-*, trust-root-*, signature-self-check-failed."""
         return self._batch([StatementJob(statement) for statement in statements])
 
     def sign_files(self, digests: Sequence[str]) -> tuple[bytes, ...]:
+        """Raises: as `sign_statements`."""
         return self._batch([FileJob(digest) for digest in digests])
 
     @cached_property

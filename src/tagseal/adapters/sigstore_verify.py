@@ -50,6 +50,7 @@ class SigstoreVerifier:
         self._json = client_trust_config_json
 
     def statement(self, bundle: bytes, expected: ExpectedSigner) -> VerifiedStatement:
+        """Raises: bundle-invalid, signer-mismatch, trust-root-*."""
         policy = _Exactly(expected)
         parsed, entry = _parse(bundle)
         with _library():
@@ -57,6 +58,7 @@ class SigstoreVerifier:
         return VerifiedStatement(payload_type=payload_type, payload=payload, certificate=policy.facts(entry))
 
     def file(self, bundle: bytes, digest: str, expected: ExpectedSigner) -> CertificateFacts:
+        """Raises: as `statement`."""
         policy = _Exactly(expected)
         parsed, entry = _parse(bundle)
         with _library():
@@ -64,6 +66,7 @@ class SigstoreVerifier:
         return policy.facts(entry)
 
     def to_pep740(self, bundle: bytes) -> bytes:
+        """Raises: bundle-invalid."""
         from pypi_attestations import Attestation
 
         parsed, _ = _parse(bundle)
@@ -71,6 +74,7 @@ class SigstoreVerifier:
             return Attestation.from_bundle(parsed).model_dump_json().encode()
 
     def pep740_to_bundle(self, attestation: bytes) -> bytes:
+        """Raises: bundle-invalid, json-invalid."""
         from pypi_attestations import Attestation
 
         canonical.parse(attestation, max_bytes=MAX_BUNDLE_BYTES)
