@@ -179,6 +179,15 @@ def test_an_api_token_uploads_without_attestations(rig: Rig) -> None:
     assert API_TOKEN.encode() not in everything
 
 
+@pytest.mark.promise("R27")
+def test_a_file_that_was_there_without_attestations_is_not_a_pass(rig: Rig) -> None:
+    publish(rig, Params(api_token=Secret(API_TOKEN)))
+    done = rig.step("publish", Params())
+    assert done.verdict is Verdict.UNKNOWN
+    assert isinstance(done.result, PublishFacts)
+    assert [r.attestations for r in done.result.receipts] == [0, 0]
+
+
 @pytest.mark.promise("R26")
 def test_a_wrong_api_token_is_refused(rig: Rig) -> None:
     error = refused(rig, Params(api_token=Secret("pypi-not-the-right-one")))

@@ -132,7 +132,7 @@ class SignedSet(Generic[E]):
                 code="index-provenance",
                 verdict=Verdict.NOT_APPLICABLE,
                 subject=name,
-                message="The file was published with an API token, and the index takes attestations from "
+                message="The file was published without attestations: the index takes them with the upload and from "
                 "Trusted Publishing alone; they are on the forge's release.",
             )
         return self._check("index-provenance", name, lambda: self._from_index(name))

@@ -101,7 +101,8 @@ def run(ctx: Context, params: Params) -> PublishFacts:
     finally:
         token.burn()
     receipts = _receipts(planned, {file.name: file for file in index.files(package)}, params)
-    return PublishFacts(index=index.name, receipts=receipts, checks=(_credential(params), *map(_check, receipts)))
+    checks = (_check(receipt, wants_attestations=params.api_token is None) for receipt in receipts)
+    return PublishFacts(index=index.name, receipts=receipts, checks=(_credential(params), *checks))
 
 
 def _sealed(ctx: Context, source: SourceFacts) -> tuple[Sum, ...]:
@@ -168,11 +169,13 @@ def _credential(params: Params) -> Check:
     )
 
 
-def _check(receipt: UploadReceipt) -> Check:
+def _check(receipt: UploadReceipt, *, wants_attestations: bool) -> Check:
+    """Judge one file; attestations cannot be added to a file that is there already."""
+    lacks = wants_attestations and not receipt.attestations
     done = "was there with the same bytes" if receipt.action == ALREADY_THERE else "was uploaded"
     return Check(
         code="file-published",
-        verdict=Verdict.PASS,
+        verdict=Verdict.UNKNOWN if lacks else Verdict.PASS,
         subject=receipt.name,
         message=f"The file {done}; {receipt.attestations} attestations are with it.",
         evidence=receipt.sha256,
