@@ -59,3 +59,23 @@ def test_project_code_sees_none_of_our_packages(image: str) -> None:
     program = "import importlib.util as u; print([u.find_spec(n) for n in ('tagseal', 'sigstore', 'twine')])"
     done = run(image, "-I", "-c", program, options=("--entrypoint", "python3"))
     assert done.stdout == "[None, None, None]\n"
+
+
+@pytest.mark.docker
+def test_a_step_in_the_image_builds_in_a_sibling_container_of_the_same_image(image: str) -> None:
+    program = """
+from pathlib import Path
+from tagseal.adapters.sandbox import choose
+from tagseal.ports import SandboxJob
+sandbox = choose("auto", "")
+text = "import os; print(os.getuid(), os.path.exists('/var/run/docker.sock')); open('/build/out/a', 'w').close()"
+job = SandboxJob(command=("{python}", "-I", "-c", text), environment={}, inputs=(), collect="/build/out")
+outcome = sandbox.run(job, Path("/tmp/out"))
+print(sandbox.kind, sandbox.image, outcome.ended, outcome.exit_code, outcome.log.strip())
+print({str(check.verdict) for check in outcome.probe}, [path.name for path in Path("/tmp/out").iterdir()])
+"""
+    options = ("-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", f"{ROOT / 'src'}:/opt/tagseal/src:ro")
+    done = run(image, "-I", "-c", program, options=(*options, "--entrypoint", "/opt/tagseal/venv/bin/python"))
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
+    image_id = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+    assert done.stdout == f"docker {image_id} exit 0 65534 False\n{{'PASS'}} ['a']\n", done.stderr
