@@ -95,6 +95,8 @@ class Context:
     run: Run
     adapters: Adapters
     progress: ports.Progress
+    release_dir: Path | None = None
+    """Only to leave it out of account when it lies in the checkout; files are reached through `files` alone."""
 
     def result(self, kind: type[R], node: str) -> R:
         """Return another step's result, read from `steps/<node>/result.json`.

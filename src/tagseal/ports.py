@@ -74,8 +74,11 @@ class RefRead:
 class Git(Protocol):
     """One repository, read with replace objects, hooks and the user's configuration switched off."""
 
-    def state(self) -> GitState:
-        """Raises: not-a-repository, no-commits."""
+    def state(self, *, ignoring: Path | None = None) -> GitState:
+        """Return the checkout's state; untracked files below `ignoring` are left out.
+
+        Raises: not-a-repository, no-commits.
+        """
 
     def read_tag(self, tag: str) -> RefRead | None:
         """Return what `refs/tags/<tag>` points at, or None when there is no such tag."""

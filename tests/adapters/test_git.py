@@ -46,6 +46,15 @@ def test_ignored_files_are_not_dirty(repo: support_git.Repo) -> None:
     assert GitCli(repo.path).state().dirty_paths == ()
 
 
+def test_only_untracked_files_of_the_ignored_folder_are_left_out(repo: support_git.Repo) -> None:
+    repo.write({"release/steps/x": "x", "release2": "x", "src/new.py": "x", "src/a.py": "A = 2\n"})
+    git = GitCli(repo.path)
+    assert git.state(ignoring=repo.path / "release").dirty_paths == ("release2", "src/a.py", "src/new.py")
+    assert git.state(ignoring=repo.path / "src").dirty_paths == ("release/steps/x", "release2", "src/a.py")
+    for other in (repo.path, repo.path.parent / "elsewhere"):
+        assert len(git.state(ignoring=other).dirty_paths) == 4
+
+
 def test_not_a_repository(tmp_path: Path) -> None:
     with pytest.raises(TagsealError) as caught:
         GitCli(tmp_path).state()

@@ -186,6 +186,12 @@ def test_an_expired_gpg_key_and_a_back_dated_tag(place: Place, gpg_home: Path) -
     key.close()
 
 
+def test_a_release_directory_in_the_checkout_does_not_make_it_dirty(place: Place) -> None:
+    inside = Place(place.repo, place.key, place.repo.path / "release")
+    inside.verify()
+    assert inside.verify().version == "1.0.0"
+
+
 # --- the checkout ---------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -56,7 +57,7 @@ class GitCli:
         self._trees: dict[str, tuple[TreeEntry, ...]] = {}
         self._commits: dict[str, bytes] = {}
 
-    def state(self) -> GitState:
+    def state(self, *, ignoring: Path | None = None) -> GitState:
         """Leave submodules and ignored files out of account. Raises: not-a-repository, no-commits, git-failed."""
         read = self._git.run("rev-parse", "--is-shallow-repository", "HEAD")
         lines = read.stdout.decode("ascii", "replace").split()
@@ -64,7 +65,7 @@ class GitCli:
             raise TagsealError(NOT_A_REPOSITORY, self._not_a_repository())
         if read.exit_code != 0:
             raise TagsealError(NO_COMMITS, f"The git repository {self._git.project} has no commits.")
-        return GitState(head=lines[1], is_shallow=lines[0] == "true", dirty_paths=self._dirty_paths())
+        return GitState(head=lines[1], is_shallow=lines[0] == "true", dirty_paths=self._dirty_paths(ignoring))
 
     def _not_a_repository(self) -> str:
         project = self._git.project
@@ -72,7 +73,7 @@ class GitCli:
         hint = f", though {above} is one" if above else ""
         return f"{project} is not the top folder of a git checkout{hint}."
 
-    def _dirty_paths(self) -> tuple[str, ...]:
+    def _dirty_paths(self, ignoring: Path | None) -> tuple[str, ...]:
         # `status` runs the clean filters of files whose time stamps changed: name each filter, then empty it.
         listed = self._git.run("config", "--null", "--name-only", "--get-regexp", r"^filter\.").stdout
         drivers = {key.rpartition(".")[0] for key in listed.decode("utf-8", "surrogateescape").split("\0")} - {""}
@@ -87,8 +88,17 @@ class GitCli:
             "--ignore-submodules=all",
             config=[*silenced, *optional],
         )
-        paths = {entry[3:].decode("utf-8", "backslashreplace") for entry in output.split(b"\0") if entry}
+        ours = self._untracked_prefix(ignoring)
+        entries = [entry for entry in output.split(b"\0") if entry and not (ours and entry.startswith(ours))]
+        paths = {entry[3:].decode("utf-8", "backslashreplace") for entry in entries}
         return tuple(sorted(paths)[:MAX_DIRTY_PATHS])
+
+    def _untracked_prefix(self, folder: Path | None) -> bytes:
+        """Return how `status` begins the line of an untracked file below `folder`; empty for one outside."""
+        resolved = folder.resolve() if folder else self._git.project
+        if resolved == self._git.project or not resolved.is_relative_to(self._git.project):
+            return b""
+        return b"?? " + os.fsencode(resolved.relative_to(self._git.project)) + b"/"
 
     @cached_property
     def _refs(self) -> Mapping[str, _Ref]:

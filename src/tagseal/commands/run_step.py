@@ -150,7 +150,14 @@ def run_step(
             recorded=ground.recorded(),
         )
         context = Context(
-            files=files, project=project, leg=leg, me=folder, run=run, adapters=adapters, progress=progress
+            files=files,
+            project=project,
+            leg=leg,
+            me=folder,
+            run=run,
+            adapters=adapters,
+            progress=progress,
+            release_dir=release.root,
         )
         done = _call(step, context, params, me)
         if done.error is not None:  # a step that gave up leaves its finding, no outputs

@@ -56,7 +56,7 @@ def run(ctx: Context, params: Params) -> SourceFacts:
     if not ctx.run.is_rehearsal:
         source_rules.refuse_overrides({"--policy": params.policy, "--lock": params.lock})
     tag, git = params.tag, ctx.adapters.git
-    state = git.state()
+    state = git.state(ignoring=ctx.release_dir)
     version = version_of_tag(tag)
     repository = source_rules.repository_of(params.repository, ctx.run.repository, git.remote_repository)
     checks = [source_rules.whole_history(state.is_shallow), source_rules.clean(state.dirty_paths)]
