@@ -83,6 +83,14 @@ def test_a_changed_file_in_the_cache_is_thrown_away(requirements: IndexRequireme
     assert b"evil" not in [path.read_bytes() for path in _cache(tmp_path)]
 
 
+def test_a_cache_that_cannot_be_written_only_costs_time(index: LoopbackIndex, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file, not a folder", encoding="utf-8")
+    settings = {**index.environment(tmp_path / "home"), "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_NO_CONFIG": "1"}
+    lock = support_builds.requirements(index, tmp_path / "good").lock(("pyproject-hooks",), python_version=PYTHON)
+    IndexRequirements(settings).fetch(lock, tmp_path / "one", python_version=PYTHON)
+    assert (tmp_path / "one" / HOOKS_WHEEL).is_file()
+
+
 @pytest.mark.promise("R16")
 def test_other_bytes_than_locked_are_refused(requirements: IndexRequirements, tmp_path: Path) -> None:
     lock = requirements.lock(("pyproject-hooks",), python_version=PYTHON)

@@ -115,6 +115,13 @@ def test_a_resolvers_unusable_address_is_dropped() -> None:
     assert [wheel.url for package in lock.packages for wheel in package.wheels] == [None, None]
 
 
+def test_a_resolvers_condition_holds_for_its_target_and_is_dropped() -> None:
+    text = GOOD.replace('version = "1.6.1"', 'version = "1.6.1"\nmarker = "python_full_version < \'3.13\'"')
+    lock = parse_resolved(text.encode())
+    assert b"marker" not in render_lock(lock, urls=True)
+    assert [package.name for package in lock.packages] == ["build", "flit-core"]
+
+
 def test_the_lock_fits_one_python_or_is_refused() -> None:
     lock = parse_lock(GOOD.encode())
     check_python(lock, "3.11")

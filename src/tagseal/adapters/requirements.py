@@ -6,16 +6,17 @@ an empty folder, so that nothing in the project can configure them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tagseal.adapters.files import write_atomically
 from tagseal.adapters.process import Completed, clean_environment, run
 from tagseal.core.buildenv import select_wheels, supported_tags
 from tagseal.core.facts import Requirement
@@ -107,13 +108,7 @@ class IndexRequirements:
         dest.mkdir(parents=True, exist_ok=True)
         missing = [pair for pair in chosen if not self._take(pair[1], dest)]
         if missing:
-            self._download(missing, python_version)
-            for package, wheel in missing:
-                if not self._take(wheel, dest):
-                    raise TagsealError(
-                        REQUIREMENT_UNAVAILABLE,
-                        f"The index has {package.name} {package.version}, but not as {wheel.filename}.",
-                    )
+            self._download(missing, dest, python_version)
         return tuple(
             Requirement(name=package.name, version=package.version, filename=wheel.filename, sha256=wheel.sha256)
             for package, wheel in chosen
@@ -121,14 +116,10 @@ class IndexRequirements:
 
     def _take(self, wheel: LockedWheel, dest: Path) -> bool:
         """Copy a wheel from the cache to `dest` if its bytes are right; a wrong one is thrown away."""
-        cached = self._place(wheel)
-        try:
-            with cached.open("rb") as file:
-                data = file.read(_MAX_WHEEL_BYTES + 1)
-        except OSError:
-            return False
-        if f"sha256:{hashlib.sha256(data).hexdigest()}" != wheel.sha256:
-            cached.unlink(missing_ok=True)
+        data = _read(self._place(wheel))
+        if _sha256(data) != wheel.sha256:
+            with contextlib.suppress(OSError):
+                self._place(wheel).unlink()
             return False
         (dest / wheel.filename).write_bytes(data)  # the bytes that were hashed, not the file once more
         return True
@@ -136,8 +127,8 @@ class IndexRequirements:
     def _place(self, wheel: LockedWheel) -> Path:
         return self._cache / wheel.sha256.removeprefix("sha256:") / wheel.filename
 
-    def _download(self, missing: Sequence[tuple[LockedPackage, LockedWheel]], python_version: str) -> None:
-        """Have pip download exactly these wheels, by hash, and move them into the cache."""
+    def _download(self, missing: Sequence[tuple[LockedPackage, LockedWheel]], dest: Path, python_version: str) -> None:
+        """Have pip download exactly these wheels, by hash; put them into `dest` and, if it can be, the cache."""
         with tempfile.TemporaryDirectory(prefix="tagseal-fetch-") as name:
             folder = Path(name)
             lines = [f"{p.name}=={p.version} --hash={w.sha256}\n" for p, w in missing]
@@ -155,23 +146,28 @@ class IndexRequirements:
             )
             if done.exit_code:
                 raise _download_error(done)
-            for _, wheel in missing:
+            for package, wheel in missing:
                 found = folder / "wheels" / wheel.filename
-                if found.is_file():
-                    _move(found, self._place(wheel))
+                data = _read(found)
+                if _sha256(data) != wheel.sha256:
+                    wanted = f"{package.name} {package.version}"
+                    raise TagsealError(REQUIREMENT_UNAVAILABLE, f"The index has {wanted}, but not as {wheel.filename}.")
+                (dest / wheel.filename).write_bytes(data)
+                with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
+                    write_atomically(self._place(wheel), data)
 
 
-def _move(source: Path, target: Path) -> None:
-    """Move across file systems so that `target` appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+def _read(path: Path) -> bytes:
+    """Return a wheel's bytes; nothing when there is no such file."""
     try:
-        with os.fdopen(handle, "wb") as out, source.open("rb") as data:
-            shutil.copyfileobj(data, out)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        with path.open("rb") as file:
+            return file.read(_MAX_WHEEL_BYTES + 1)
+    except OSError:
+        return b""
+
+
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _download_error(done: Completed) -> TagsealError:

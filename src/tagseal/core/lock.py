@@ -87,7 +87,8 @@ def parse_lock(data: bytes) -> BuildLock:
 
 
 def parse_resolved(data: bytes) -> BuildLock:
-    """Read a resolver's fresh output: like `parse_lock`, but an address that is not https is dropped, not refused.
+    """Read a resolver's fresh output for one target: like `parse_lock`, but addresses that are not https and
+    conditions (they hold for the target) are dropped, not refused.
 
     Raises:
         TagsealError: `lock-invalid`.
@@ -147,7 +148,7 @@ def _package(package: Package, *, strict: bool) -> LockedPackage:
         _refuse(f"The build lock takes {name} from a repository, directory or archive; only wheels are used.")
     if package.version is None or not package.wheels:
         _refuse(f"The build lock has no version or no wheel for {name}; only wheels are used.")
-    if package.marker is not None:
+    if strict and package.marker is not None:  # a resolver lists only what its one target needs
         _refuse(f"The build lock has {name} only under a condition ({package.marker}); make it for one environment.")
     wheels = sorted((_wheel(w, strict=strict) for w in package.wheels), key=lambda w: w.filename)
     return LockedPackage(name=name, version=str(package.version), wheels=tuple(wheels))
