@@ -21,6 +21,7 @@ STEPS_MAY = {
     "tagseal.context",
     "tagseal.ports",
     "tagseal.__version__",
+    "tagseal.policy_file",
     "packaging",
 }
 STARTS_PROCESSES = {"adapters/process.py", "adapters/sandbox"}
