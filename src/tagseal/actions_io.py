@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,9 +53,7 @@ def _recorded(release_dir: Path, name: str, member: str) -> str | None:
 
 
 def _new_run() -> str:
-    from uuid import uuid4
-
-    return f"local/{uuid4()}"
+    return f"local/{os.urandom(16).hex()}"
 
 
 def forge_token(environment: Mapping[str, str]) -> Secret | None:

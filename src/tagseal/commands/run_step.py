@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
 from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically
@@ -15,9 +15,11 @@ from tagseal.core import canonical, record
 from tagseal.core.checks import Verdict, overall
 from tagseal.core.graph import RECORD_EDITED, RECORD_FOREIGN_RUN, STEP_FAILED
 from tagseal.errors import Code, ExitCode, TagsealError
-from tagseal.ports import Progress
 from tagseal.step import Step, StepResult
 from tagseal.steps import STEPS, load, node, split_node
+
+if TYPE_CHECKING:
+    from tagseal.ports import Progress  # for types alone: a start pays for every dataclass it imports
 
 STEP_NOT_RUN: Final = Code(
     id="step-not-run",
@@ -211,7 +213,7 @@ def _seal(
         attempt=max(run.attempt, previous.attempt + 1 if previous and same_run and not run.is_actions else 1),
         started_at=started,
         finished_at=_time(adapters.clock.now()),
-        tools={"tagseal": __version__, "python": platform.python_version()},
+        tools={"tagseal": __version__, "python": ".".join(map(str, sys.version_info[:3]))},
         inputs=dict(sorted(files.inputs.items())),
         outputs=outputs,
         verdict=done.verdict,

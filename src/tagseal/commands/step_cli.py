@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +33,8 @@ def run(name: str, words: Sequence[str]) -> int:
     """
     step = load(name)
     parser = make_parser(step)
+    if {"-h", "--help"} & set(words):
+        parser.epilog = _epilog(step)
     found = parser.parse(words)
     if found.explain:
         print(import_module(STEPS[name].module).__doc__ or "")
@@ -70,7 +71,6 @@ def make_parser(step: Step[object]) -> options.Parser:
     parser = options.Parser(
         prog=f"tagseal {step.name}",
         description=step.summary,
-        epilog=_epilog(step),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -90,6 +90,8 @@ def make_parser(step: Step[object]) -> options.Parser:
 
 
 def _epilog(step: Step[object]) -> str:
+    import textwrap
+
     writes = [*step.writes, *(path for paths in step.writes_by_leg.values() for path in paths)]
     rows = [
         ("Reads", ", ".join(step.reads) or "nothing in the release directory"),

@@ -38,7 +38,7 @@ STEPS: Final[Mapping[str, Entry]] = MappingProxyType(
         ),
         "build": Entry(
             "tagseal.steps.build",
-            "Build sdist and wheel in a sandbox without network, from the tag's tree.",
+            "Build sdist and wheel in a sandbox without network, from the tagged commit and the locked requirements.",
             {"a": ("verify-source",), "b": ("verify-source",)},
         ),
         "compare": Entry(
