@@ -82,9 +82,10 @@ def run(params: Params, console: Console) -> Outcome:
             failed = next((line for line in lines if line.run.verdict is Verdict.FAIL), None)
             if failed is None:
                 public.download(out / "public", services)
-        checks = public.commands(_dist_names(out), subject.repository)
-        write_atomically(out / "verify.sh", public.script(checks))
-        (out / "verify.sh").chmod(0o755)
+        checks = public.commands(_dist_names(out), subject.repository) if failed is None else ()
+        if checks:
+            write_atomically(out / "verify.sh", public.script(checks))
+            (out / "verify.sh").chmod(0o755)
     return _outcome(params, prepared, lines, checks, out=out, seconds=time.monotonic() - began)
 
 
@@ -100,6 +101,7 @@ def _fresh(out: Path) -> Path:
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKER).write_text("tagseal rehearse may replace this folder\n", encoding="utf-8")
+    (out / ".gitignore").write_text("*\n", encoding="utf-8")  # in a checkout it must not make the tree dirty
     return out
 
 

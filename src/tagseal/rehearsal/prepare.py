@@ -1,4 +1,4 @@
-"""Everything a rehearsal needs before its first step, and what would have stopped a real release.
+"""Everything a rehearsal needs before its first step.
 
 Missing things are made up for the rehearsal (a key, a tag, a lock) and told, with what to do about each.
 """
@@ -6,6 +6,7 @@ Missing things are made up for the rehearsal (a key, a tag, a lock) and told, wi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from tagseal import policy_file
 from tagseal.adapters.git import GitCli
 from tagseal.core.lock import LOCK_NAME
 from tagseal.core.policy import Policy, PolicySigner
 from tagseal.core.pyproject import ProjectFacts, static_facts
+from tagseal.core.version import version_of_tag
 from tagseal.errors import Code, ExitCode, TagsealError
-from tagseal.rehearsal import source
+from tagseal.rehearsal import problems, source
+from tagseal.rehearsal.problems import Problem
 from tagseal.rehearsal.source import Clone
 
 if TYPE_CHECKING:
@@ -33,15 +35,6 @@ VERSION_UNKNOWN: Final = Code(
     fix="Name the version: `tagseal rehearse --tag v1.2.3`.",
 )
 _SIGNER: Final = "rehearsal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something that would have stopped a real release."""
-
-    code: str
-    what: str
-    fix: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +59,20 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
     """Clone, lock when there is no lock, decide the version, and sign a tag with a throw-away key.
 
     Raises:
-        TagsealError: `not-a-repository`, `no-commits`, `rehearsal-*`, and what locking raises.
+        TagsealError: `tag-not-a-version`, `not-a-repository`, `no-commits`, `rehearsal-*`, and what locking raises.
     """
+    if tag:
+        version_of_tag(tag)
     upstream = project.resolve() if project else source.example_project(work / "example")
     git = GitCli(upstream)
     state = git.state()
     clone = source.clone(upstream, work, tag=tag or None)
     files = git.blobs(clone.head, ["pyproject.toml", LOCK_NAME])
-    policy, problems = _policy(git)
-    problems += _state_problems(git, state.dirty_paths, clone, policy)
+    policy, found = problems.policy_in_force(git)
+    found += problems.of_checkout(git, state.dirty_paths, clone, policy)
     facts, lock, lines = _lock(clone, files, work, adapters=adapters, console=console, is_named=bool(tag))
     if lock is not None:
-        problems.append(
+        found.append(
             Problem(
                 code="lock-missing",
                 what=f"The project has no {LOCK_NAME}: this rehearsal made one.",
@@ -85,17 +80,20 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
             )
         )
     tag = tag or _tag_of(facts)
-    source.sign_tag(clone, tag)
     repository = source.EXAMPLE_REPOSITORY if project is None else git.remote_repository()
     if repository is None:
-        repository = f"rehearsal/{upstream.name}"
-        problems.append(
+        repository = _made_up_repository(upstream)
+        found.append(
             Problem(
                 code="no-github-remote",
                 what="The project has no `origin` on GitHub; the rehearsal made a name up.",
                 fix="Add it: git remote add origin git@github.com:OWNER/NAME.git",
             )
         )
+    of_tag = problems.of_tag(git, tag, clone=clone, upstream=upstream, repository=repository, console=console)
+    known = {problem.code for problem in found}
+    found += [problem for problem in of_tag if problem.code not in known]
+    source.sign_tag(clone, tag)
     return Prepared(
         clone=clone,
         tag=tag,
@@ -104,49 +102,13 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
         policy=_override(work, policy, clone),
         lock=lock,
         lock_lines=lines,
-        problems=tuple(problems),
+        problems=tuple(found),
     )
 
 
-def _policy(git: GitCli) -> tuple[Policy, list[Problem]]:
-    """Return the policy on the default branch; one that is not valid is a problem and counts as absent."""
-    branch = git.default_branch()
-    commit = git.resolve(f"refs/remotes/origin/{branch}") or git.resolve(f"refs/heads/{branch}") if branch else None
-    data = git.blobs(commit, [policy_file.POLICY_PATH]).get(policy_file.POLICY_PATH) if commit else None
-    try:
-        policy = policy_file.parse(data) if data is not None else Policy()
-    except TagsealError as error:
-        return Policy(), [Problem(code=error.code.id, what=error.lines()[0], fix=error.fix)]
-    if policy.signers:
-        return policy, []
-    what = f"No key may sign release tags: {policy_file.POLICY_PATH} on the default branch names no signers."
-    fix = f"Write {policy_file.POLICY_PATH} with `version: 1` and `signers:`; docs/reference/policy-file.md shows how."
-    return policy, [Problem(code="no-signers", what=what, fix=fix)]
-
-
-def _state_problems(git: GitCli, dirty: tuple[str, ...], clone: Clone, policy: Policy) -> list[Problem]:
-    found = []
-    if dirty:
-        named = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")  # noqa: PLR2004
-        found.append(
-            Problem(
-                code="dirty-tree",
-                what=f"The checkout has changes that are not committed ({named}); the rehearsal left them out.",
-                fix="Commit them, or put them away with `git stash`.",
-            )
-        )
-    if policy.release_branch and policy.release_branch != clone.branch:
-        ref = f"refs/remotes/origin/{policy.release_branch}"
-        ref = ref if git.resolve(ref) else f"refs/heads/{policy.release_branch}"
-        if git.resolve(ref) is None or not git.is_ancestor(clone.head, ref):
-            found.append(
-                Problem(
-                    code="commit-not-on-release-branch",
-                    what=f"The commit is not on the release branch {policy.release_branch}.",
-                    fix=f"Merge it into {policy.release_branch} before you tag.",
-                )
-            )
-    return found
+def _made_up_repository(upstream: Path) -> str:
+    """Return a repository name that keeps GitHub's rules, whatever the folder is called."""
+    return f"rehearsal/{re.sub(r'[^A-Za-z0-9._-]+', '-', upstream.name)[:100] or 'project'}"
 
 
 def _lock(
@@ -173,7 +135,7 @@ def _lock(
         asked = backend_facts(clone.path, committed, requirements=adapters.requirements, sandbox=sandbox)
         return _known(asked, is_named=is_named), None, ()
     console.say(f"There is no {LOCK_NAME}: locking the build requirements…")
-    made = make_lock(clone.path, requirements=adapters.requirements, sandbox=sandbox, ask_facts=True)
+    made = make_lock(clone.path, requirements=adapters.requirements, sandbox=sandbox, with_facts=True)
     path = work / LOCK_NAME
     path.write_bytes(made.data)
     return made.facts, path, tuple(table(parse_lock(made.data), ()))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tagseal.adapters.sandbox.session import interrupt_all
 from tagseal.adapters.wiring import LazyAdapters
 from tagseal.commands.run_step import StepRun, run_step
 from tagseal.context import Run
@@ -19,6 +20,7 @@ from tagseal.step import Step
 from tagseal.steps import RELEASE_ORDER, load, split_node
 
 PARALLEL: Final[tuple[str, ...]] = ("build.a", "build.b")
+_AGAIN_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,14 @@ def _run_group(plan: Plan, group: Sequence[str]) -> list[Line]:
     if len(group) == 1:
         return [_run_one(plan, group[0])]
     with ThreadPoolExecutor(max_workers=len(group)) as pool:
-        return list(pool.map(lambda node: _run_one(plan, node), group))
+        running = [pool.submit(_run_one, plan, node) for node in group]
+        try:
+            return [future.result() for future in running]
+        except KeyboardInterrupt:  # it reaches this thread alone
+            interrupt_all()
+            while wait(running, timeout=_AGAIN_S).not_done:  # one that was only about to start its sandbox
+                interrupt_all()
+            raise
 
 
 def _run_one(plan: Plan, node: str) -> Line:

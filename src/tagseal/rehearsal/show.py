@@ -130,7 +130,8 @@ def _rest(console: Console, view: View) -> None:
         if len(view.checks) > 4:  # noqa: PLR2004 - the first file's commands stand for all
             console.print(f"  … {len(view.checks) - 4} more in verify.sh")
         console.print()
-    console.print(f"Release directory: {view.out}/release   report: {view.out}/release/report.md")
+    report = view.out / "release" / "report.md"
+    _say(console, f"Release directory: {view.out}/release" + (f"   report: {report}" if report.is_file() else ""))
     words = {Verdict.PASS: "verified", Verdict.FAIL: "stopped", Verdict.UNKNOWN: "verified, with things left UNKNOWN"}
     ending = words.get(view.verdict, "ended")
     console.print(f"{view.verdict}: the release was {ending} in {view.seconds:.1f} s.", style=_STYLES[view.verdict])

@@ -113,6 +113,25 @@ def clone(project: Path, work: Path, *, tag: str | None) -> Clone:
     return Clone(path=path, branch=branch, head=head, key=_throw_away_key(work))
 
 
+def clone_as_released(project: Path, work: Path, *, head: str, default_branch: str | None) -> Path:
+    """Clone `project` into `work` as a release job would see it: its remote's branches, `head` checked out.
+
+    A project that was never pushed lends its local branches.
+
+    Raises:
+        TagsealError: `rehearsal-clone-failed`.
+    """
+    path = work / "as-released"
+    remote = "refs/remotes/origin"
+    git(work, "clone", "--quiet", "--shared", "--no-checkout", str(project), str(path))
+    if git(project, "for-each-ref", "--count=1", f"{remote}/"):
+        git(path, "fetch", "--quiet", "--prune", "--no-tags", "origin", f"+{remote}/*:{remote}/*")
+    if default_branch:
+        git(path, "symbolic-ref", f"{remote}/HEAD", f"{remote}/{default_branch}")
+    git(path, "checkout", "--quiet", "--detach", head)
+    return path
+
+
 def _throw_away_key(work: Path) -> Path:
     key = work / "throw-away-key"
     done = process.run(

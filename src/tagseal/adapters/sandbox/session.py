@@ -61,6 +61,20 @@ class Transport(Protocol):
         """Close everything, wait for the end; return the launcher's exit code and the end of its stderr."""
 
 
+_RUNNING: Final[set[Transport]] = set()
+_INTERRUPTED: Final[set[Transport]] = set()
+
+
+def interrupt_all() -> None:
+    """End every sandbox that this process runs, in whatever thread: each `hold` raises KeyboardInterrupt.
+
+    Python shows Ctrl-C to the main thread alone; the sandboxes have sessions of their own and do not see it.
+    """
+    for transport in tuple(_RUNNING):
+        _INTERRUPTED.add(transport)
+        transport.kill()
+
+
 def clean_log(text: str) -> str:
     """Return `text` fit to be shown: secrets masked, terminal sequences and control characters removed."""
     return mask(_CONTROL.sub("", text.replace("\r\n", "\n")))
@@ -87,12 +101,14 @@ def hold(
     """Hand `job` to the sandbox, wait for its end, and put the collected files into `dest`.
 
     Raises:
+        KeyboardInterrupt: `interrupt_all` ended it.
         TagsealError: `sandbox-unavailable`, `sandbox-leaks`, `sandbox-input-unreadable`.
     """
     late = threading.Timer(job.limits.wall_s + _GRACE_S, transport.kill)
     late.daemon = True
     late.start()
     outcome, trouble = None, ""
+    _RUNNING.add(transport)
     try:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = int(listener.getsockname()[1])
@@ -108,6 +124,10 @@ def hold(
     finally:
         late.cancel()
         code, stderr = transport.finish()
+        _RUNNING.discard(transport)
+    if transport in _INTERRUPTED:
+        _INTERRUPTED.discard(transport)
+        raise KeyboardInterrupt
     if outcome is None:
         return _without_outcome(code, stderr, trouble, kind)
     return _checked(outcome, kind, place.tolerated)
