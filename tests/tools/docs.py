@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from support_registry import TOP, codes, json_schema
 from tagseal.adapters.trust_config import SCHEMA as TRUST_SCHEMA
 from tagseal.adapters.trust_config import TrustConfig
-from tagseal.commands.run_step import schema_of
+from tagseal.commands.run_step import ERROR_SCHEMA, schema_of
 from tagseal.core.policy import POLICY_SCHEMA, Policy
 from tagseal.core.record import SCHEMA as RECORD_SCHEMA
 from tagseal.core.record import Record
@@ -58,7 +58,24 @@ def schemas() -> dict[str, str]:
         schema["required"] = ["schema", *required]
         document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": url, **schema}
         found[url.rpartition("/")[2]] = json.dumps(document, indent=2) + "\n"
-    return found
+    text = {"type": "string"}
+    members = {name: text for name in ("code", "what", "why", "fix", "docs")}
+    members |= {
+        "exit_code": {"type": "integer"},
+        "file": {"type": ["string", "null"]},
+        "line": {"type": ["integer", "null"]},
+    }
+    error = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ERROR_SCHEMA,
+        "title": "Error",
+        "type": "object",
+        "properties": {"schema": {"const": ERROR_SCHEMA}, "error": error},
+        "required": ["schema", "error"],
+        "additionalProperties": False,
+    }
+    return {**found, "error.v1.json": json.dumps(document, indent=2) + "\n"}
 
 
 def step_table() -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
 from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically
+from tagseal.commands.ground import Ground, stand
 from tagseal.context import Adapters, Context, Run
 from tagseal.core import canonical, record
 from tagseal.core.checks import Verdict, overall
-from tagseal.core.graph import RECORD_EDITED, RECORD_FOREIGN_RUN, STEP_FAILED
 from tagseal.errors import Code, ExitCode, TagsealError
 from tagseal.step import Step, StepResult
 from tagseal.steps import STEPS, load, node, split_node
@@ -21,12 +20,6 @@ from tagseal.steps import STEPS, load, node, split_node
 if TYPE_CHECKING:
     from tagseal.ports import Progress  # for types alone: a start pays for every dataclass it imports
 
-STEP_NOT_RUN: Final = Code(
-    id="step-not-run",
-    exit_code=ExitCode.USAGE,
-    why="Each step stands on the ones before it; `tagseal --help` lists them in order.",
-    fix="Run the step that is named first, with the same --release-dir.",
-)
 LEG_UNKNOWN: Final = Code(
     id="leg-unknown",
     exit_code=ExitCode.USAGE,
@@ -47,21 +40,6 @@ class StepRun:
     """A verdict of FAIL that the step could not go on after."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What a leg stands on: the verified records of its ancestors."""
-
-    records: Mapping[str, bytes]
-    parsed: Mapping[str, record.Record]
-
-    def recorded(self) -> dict[str, str]:
-        """Return path -> digest of everything the ancestors wrote, their records included."""
-        paths = {f"steps/{name}/record.json": record.digest(data) for name, data in self.records.items()}
-        for entry in self.parsed.values():
-            paths.update(entry.outputs)
-        return paths
-
-
 def resolve_leg(step: str, leg: str) -> str:
     """Return the leg to run: the one named, or the step's first.
 
@@ -75,42 +53,6 @@ def resolve_leg(step: str, leg: str) -> str:
         has = ", ".join(name for name in legs if name) or "no legs"
         raise TagsealError(LEG_UNKNOWN, f"The step {step} has no leg {leg!r}; it has {has}.")
     return leg
-
-
-def _stand(release: ReleaseDir, name: str, run_id: str | None) -> _Ground:
-    """Load and check the records of every ancestor of node `name`."""
-    records: dict[str, bytes] = {}
-    parsed: dict[str, record.Record] = {}
-    todo = [name]
-    while todo:
-        step, leg = split_node(todo.pop())
-        for before in STEPS[step].legs[leg]:
-            if before not in records:
-                data = release.read(f"steps/{before}/record.json")
-                if data is None:
-                    raise TagsealError(STEP_NOT_RUN, f"{name} needs {before}, which has not run in {release.root}.")
-                records[before], parsed[before] = data, record.parse(data)
-                todo.append(before)
-    for before, entry in parsed.items():
-        _check_ancestor(before, entry, records, run_id)
-    return _Ground(records=records, parsed=parsed)
-
-
-def _check_ancestor(name: str, entry: record.Record, records: Mapping[str, bytes], run_id: str | None) -> None:
-    if entry.node != name:
-        raise TagsealError(RECORD_EDITED, f"The record in steps/{name} says it is {entry.node}'s.")
-    if run_id is not None and entry.run_id != run_id:
-        raise TagsealError(RECORD_FOREIGN_RUN, f"The record of {name} is of run {entry.run_id}, not of {run_id}.")
-    if entry.verdict is Verdict.FAIL:
-        raise TagsealError(STEP_FAILED, f"The step {name} ended with FAIL.")
-    step, leg = split_node(name)
-    for before in STEPS[step].legs[leg]:
-        if entry.predecessors.get(before) != record.digest(records[before]):
-            raise TagsealError(
-                RECORD_EDITED,
-                f"{name} was made on another record of {before} than the one that is there.",
-                fix=f"Run {name} again: {before} has run since.",
-            )
 
 
 def _expand(patterns: tuple[str, ...], me: str) -> tuple[str, ...]:
@@ -140,17 +82,11 @@ def run_step(
     me = node(name, leg)
     release = ReleaseDir(release_dir)
     with release.lock(me) as staged:
-        ground = _stand(release, me, run.id)
+        ground = stand(release, me, run.id)
         started = adapters.clock.now()
         step = load(name)
         folder = f"steps/{me}"
-        files = StepFiles(
-            release,
-            staged=staged,
-            reads=_expand(step.reads, folder),
-            writes=_expand((*step.writes, *step.writes_by_leg.get(leg, ())), folder),
-            recorded=ground.recorded(),
-        )
+        files = _window(release, staged, step, me, ground)
         context = Context(
             files=files,
             project=project,
@@ -162,12 +98,27 @@ def run_step(
             release_dir=release.root,
         )
         done = _call(step, context, params, me)
-        if done.error is not None:  # a step that gave up leaves its finding, no outputs
-            for stray in staged.rglob("*"):
-                if stray.is_file():
-                    stray.unlink()
+        if done.error is not None:
+            _clear(staged)  # a step that gave up leaves its finding, no outputs
         _seal(release, staged, done, ground=ground, files=files, run=run, started=_time(started), adapters=adapters)
     return done
+
+
+def _window(release: ReleaseDir, staged: Path, step: Step[object], me: str, ground: Ground) -> StepFiles:
+    folder, (_, leg) = f"steps/{me}", split_node(me)
+    return StepFiles(
+        release,
+        staged=staged,
+        reads=_expand(step.reads, folder),
+        writes=_expand((*step.writes, *step.writes_by_leg.get(leg, ())), folder),
+        recorded=ground.recorded(),
+    )
+
+
+def _clear(staged: Path) -> None:
+    for stray in staged.rglob("*"):
+        if stray.is_file():
+            stray.unlink()
 
 
 def _call(step: Step[object], context: Context, params: object, me: str) -> StepRun:
@@ -189,7 +140,7 @@ def _seal(
     staged: Path,
     done: StepRun,
     *,
-    ground: _Ground,
+    ground: Ground,
     files: StepFiles,
     run: Run,
     started: str,
