@@ -58,13 +58,9 @@ def schemas() -> dict[str, str]:
         schema["required"] = ["schema", *required]
         document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": url, **schema}
         found[url.rpartition("/")[2]] = json.dumps(document, indent=2) + "\n"
-    text = {"type": "string"}
-    members = {name: text for name in ("code", "what", "why", "fix", "docs")}
-    members |= {
-        "exit_code": {"type": "integer"},
-        "file": {"type": ["string", "null"]},
-        "line": {"type": ["integer", "null"]},
-    }
+    members: dict[str, object] = dict.fromkeys(("code", "what", "why", "fix", "docs"), {"type": "string"})
+    members |= {"exit_code": {"type": "integer"}}
+    members |= {"file": {"type": ["string", "null"]}, "line": {"type": ["integer", "null"]}}
     error = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
