@@ -58,7 +58,7 @@ def schemas() -> dict[str, str]:
         schema["required"] = ["schema", *required]
         document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": url, **schema}
         found[url.rpartition("/")[2]] = json.dumps(document, indent=2) + "\n"
-    members: dict[str, object] = dict.fromkeys(("code", "what", "why", "fix", "docs"), {"type": "string"})
+    members: dict[str, object] = {key: {"type": "string"} for key in ("code", "what", "why", "fix", "docs")}
     members |= {"exit_code": {"type": "integer"}}
     members |= {"file": {"type": ["string", "null"]}, "line": {"type": ["integer", "null"]}}
     error = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
