@@ -38,7 +38,7 @@ class Bench:
     repeat: int
     size_gib: float
     step_s: dict[str, list[float]] = field(default_factory=dict)
-    """Step's leg -> its seconds in every rehearsal, the unmeasured first one included."""
+    """Step's leg -> its seconds in every rehearsal, the unmeasured first one included; and what lies outside them."""
 
     def build(self) -> list[Row]:
         """Build step and whole rehearsal against `python -m build`."""
@@ -79,8 +79,13 @@ class Bench:
     def _rehearse(self) -> float:
         out = self.folder / "rehearsal"
         seconds, text = timed((TAGSEAL, "rehearse", "--json", "--out", str(out)), cwd=self.folder)
-        for entry in json.loads(text)["result"]["steps"]:
-            self.step_s.setdefault(entry["step"], []).append(entry["milliseconds"] / 1000)
+        result = json.loads(text)["result"]
+        steps = {entry["step"]: entry["milliseconds"] / 1000 for entry in result["steps"]}
+        in_steps = sum(steps.values()) - min(steps["build.a"], steps["build.b"])
+        inside = result["milliseconds"] / 1000
+        others = {"before and after": inside - in_steps, "process itself": seconds - inside}
+        for name, value in (steps | others).items():
+            self.step_s.setdefault(name, []).append(value)
         return seconds
 
     def _build(self, project: Path) -> float:
@@ -101,7 +106,7 @@ def show(rows: list[Row], bench: Bench) -> None:
             f"{found:>10}{limit:>10}  {answer}"
         )
     if bench.step_s:
-        print("\nsteps of the rehearsal, milliseconds (build.a and build.b run side by side):")
+        print("\nwhere a rehearsal's time goes, milliseconds (build.a and build.b run side by side):")
         for name, values in bench.step_s.items():
             print(f"  {name:<18}{statistics.median(values[1:]) * 1000:>7.0f}")
 
