@@ -89,9 +89,8 @@ class Release:
         jobs["publish"] = self.services.publish_job
         found = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         found["XDG_CACHE_HOME"] = str(CACHE)
-        found |= {
-            name: value for name, value in os.environ.items() if name.endswith(("CERT_FILE", "CA_BUNDLE", "CERT"))
-        }
+        passed = ("CERT_FILE", "CA_BUNDLE", "CERT", "COVERAGE_PROCESS_CONFIG")
+        found |= {name: value for name, value in os.environ.items() if name.endswith(passed)}
         if job := jobs.get(step):
             found |= self.services.sigstore.request_environment(job)
         if step in {"release", "verify-release"}:
