@@ -280,4 +280,6 @@ class StepFiles:
 
 
 def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(glob).replace(r"\*", "[^/]+") for glob in globs) or r"(?!)")
+    """`*` stands for any one name; `.` and `..` are no names."""
+    name = r"(?!\.\.?(?:/|\Z))[^/]+"
+    return re.compile("|".join(re.escape(glob).replace(r"\*", name) for glob in globs) or r"(?!)")

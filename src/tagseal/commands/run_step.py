@@ -154,8 +154,7 @@ def _seal(
         path.relative_to(staged).as_posix(): value for path, value in zip(written, sha256_of_all(written), strict=True)
     }
     step, leg = split_node(done.node)
-    old = release.read(f"{folder}/record.json")
-    previous = record.parse(old) if old is not None else None
+    previous = _previous(release, folder)
     same_run = previous is not None and previous.run_id == run.id
     entry = record.Record(
         step=step,
@@ -174,6 +173,15 @@ def _seal(
     write_atomically(staged / folder / "record.json", record.dump(entry))
     stale = [path for path in (previous.outputs if previous else {}) if path not in outputs]
     release.commit(staged, f"{folder}/record.json", stale)
+
+
+def _previous(release: ReleaseDir, folder: str) -> record.Record | None:
+    """Return the record this run replaces; one that cannot be read is replaced as if it were not there."""
+    try:
+        old = release.read(f"{folder}/record.json")
+        return record.parse(old) if old is not None else None
+    except TagsealError:
+        return None
 
 
 def schema_of(step: str) -> str:

@@ -21,7 +21,7 @@ from tagseal.core.checks import Check, Verdict
 from tagseal.errors import ExitCode, TagsealError
 from tagseal.secret import mask
 from tagseal.step import Step
-from tagseal.steps import STEPS, load
+from tagseal.steps import STEPS, load, node
 
 _COLOURS = {Verdict.PASS: 32, Verdict.FAIL: 31, Verdict.UNKNOWN: 33, Verdict.WAIVED: 35, Verdict.NOT_APPLICABLE: 36}
 
@@ -95,19 +95,33 @@ def make_parser(step: Step[object]) -> options.Parser:
 def _epilog(step: Step[object]) -> str:
     import textwrap
 
-    writes = [*step.writes, *(path for paths in step.writes_by_leg.values() for path in paths)]
     rows = [
         ("Reads", ", ".join(step.reads) or "nothing in the release directory"),
-        ("Adds", ", ".join(["{me}/result.json", "{me}/record.json", *writes]).replace("{me}", f"steps/{step.name}")),
+        ("Adds", ", ".join(_adds(step))),
         ("Needs", step.needs or "no token, no network"),
         ("Permissions", "; ".join(f"{name}: {why}" for name, why in step.permissions.items()) or "none"),
         ("Example", step.example or f"tagseal {step.name}"),
     ]
     wrapped = [
-        textwrap.fill(text, 100, initial_indent=f"{label + ':':<13}", subsequent_indent=" " * 13)
+        textwrap.fill(
+            text, 100, initial_indent=f"{label + ':':<13}", subsequent_indent=" " * 13, break_on_hyphens=False
+        )
         for label, text in rows
     ]
     return "\n".join(wrapped)
+
+
+def _adds(step: Step[object]) -> list[str]:
+    """Return the paths the step writes; `L` stands for the leg where there are several."""
+    has_legs = "" not in STEPS[step.name].legs
+    folder = f"steps/{step.name}{'.L' if has_legs else ''}"
+    common = ["{me}/result.json", "{me}/record.json", "{me}/link.json", *step.writes]
+    of_legs = [
+        f"{path.replace('{me}', f'steps/{node(step.name, leg)}')} (leg {leg})"
+        for leg, paths in step.writes_by_leg.items()
+        for path in paths
+    ]
+    return [*(path.replace("{me}", folder) for path in common), *of_legs]
 
 
 def exit_code(verdict: Verdict, *, is_strict: bool) -> ExitCode:
