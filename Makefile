@@ -27,6 +27,7 @@ check: dev
 	$(BIN)/mypy
 	$(BIN)/interrogate --quiet src entrypoint.py
 	$(BIN)/python -m pytest -q tests/layout
+	$(BIN)/python tests/tools/promise.py --check
 
 bench: dev
 	$(BIN)/python tests/tools/bench.py $(ARGS)

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from support_promise import pytest_itemcollected, pytest_runtest_logreport, pytest_sessionfinish
+
+__all__ = ["pytest_itemcollected", "pytest_runtest_logreport", "pytest_sessionfinish"]  # pytest finds hooks here
+
 _SCRUBBED = (
     "GITHUB_",
     "ACTIONS_",

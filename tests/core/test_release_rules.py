@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+
+import support_publish
 
 from tagseal.core.checks import Check, Verdict
 from tagseal.core.evidence import dump
@@ -90,11 +93,18 @@ def test_long_notes_are_shortened_and_keep_the_commands() -> None:
     assert shown.endswith("```sh\nsha256sum --check SHA256SUMS\n```\n")
 
 
-def test_commands_are_quoted_for_a_shell() -> None:
-    lines = commands(["a b"], repository="o/n", builder_id="x;y", issuer="i")
+def test_commands_are_quoted_for_a_shell_and_name_the_source() -> None:
+    lines = commands(
+        ["a b"], replace(support_publish.SOURCE, repository="o/n", tag="v1", commit="c0ffee"), builder_id="x;y"
+    )
     assert lines[0] == "sha256sum --check SHA256SUMS"
     assert lines[2] == (
-        "sigstore verify identity --bundle 'a b.sigstore.json' --cert-identity 'x;y' --cert-oidc-issuer i 'a b'"
+        "sigstore verify github --bundle 'a b.sigstore.json' --cert-identity 'x;y'"
+        " --repository o/n --ref refs/tags/v1 --sha c0ffee 'a b'"
+    )
+    assert lines[3] == (
+        "gh attestation verify 'a b' --bundle 'a b.intoto.jsonl' --repo o/n --source-ref refs/tags/v1"
+        " --source-digest c0ffee --cert-identity 'x;y' --deny-self-hosted-runners"
     )
 
 

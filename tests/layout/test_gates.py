@@ -42,7 +42,7 @@ def test_types_are_checked_everywhere() -> None:
     mypy = PYPROJECT["tool"]["mypy"]
     assert mypy["strict"] is True
     assert mypy["files"] == ["src", "tests", "entrypoint.py"]
-    assert "exclude" not in mypy
+    assert mypy["exclude"] == ["^tests/projects/"]
     assert all("ignore_errors" not in entry for entry in mypy["overrides"])
 
 

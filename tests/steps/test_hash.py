@@ -21,6 +21,7 @@ def services() -> Iterator[SigstoreServices]:
         yield running
 
 
+@pytest.mark.promise("R5")
 @pytest.mark.promise("R10")
 @pytest.mark.peer("sha256sum")
 def test_the_sums_are_what_sha256sum_writes_and_accepts(tmp_path: Path, services: SigstoreServices) -> None:
@@ -52,6 +53,7 @@ def test_a_file_that_inspect_did_not_see_stops_it(tmp_path: Path, services: Sigs
     assert not (tmp_path / "SHA256SUMS").exists()
 
 
+@pytest.mark.promise("R5")
 def test_bytes_other_than_the_builds_stop_it(tmp_path: Path, services: SigstoreServices) -> None:
     other = (replace(ARTIFACTS[0], sha256="sha256:" + "0" * 64), *ARTIFACTS[1:])
     error = release(tmp_path, services, built=replace(BUILT, artifacts=other)).error("hash")

@@ -16,12 +16,15 @@ from tagseal.adapters import trust_config
 from tagseal.adapters.files import ReleaseDir, sha256_of_all
 from tagseal.adapters.wiring import LazyAdapters
 from tagseal.command import Command, Console, Outcome
+from tagseal.commands.run_step import schema_of
 from tagseal.commands.step_cli import check_line, exit_code, paint
-from tagseal.core import jsonable, record, signed_records
+from tagseal.core import canonical, jsonable, record, signed_records
 from tagseal.core.checks import Check, Verdict, overall
+from tagseal.core.facts import SourceFacts
 from tagseal.core.graph import FILE_ADDED, Graph, audit, fail, signed_for
+from tagseal.core.public_verdict import judge_builder
 from tagseal.errors import Code, ExitCode, TagsealError
-from tagseal.ports import BundleVerifier, ExpectedSigner
+from tagseal.ports import CertificateFacts
 from tagseal.step import option
 from tagseal.steps import RELEASE_ORDER, STEPS, node
 
@@ -32,6 +35,7 @@ NOT_A_RELEASE: Final = Code(
     fix="Name the release directory: the folder that has steps/ and SHA256SUMS in it.",
 )
 MULTIPLE: Final = "attestations/multiple.intoto.jsonl"
+SOURCE_RESULT: Final = "steps/verify-source/result.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,38 +105,34 @@ def _links(release: ReleaseDir) -> tuple[Check, ...]:
 def _signed(release: ReleaseDir, graph: Graph, adapters: LazyAdapters) -> tuple[Check, ...]:
     if "sign.release" not in graph.parsed:
         return (
-            _unknown("records-signed", "sign.release", "Nothing was signed yet: the records stand for themselves."),
+            _unknown("records-signed", "sign.release", "Nothing was signed yet; the records stand alone."),
         )
-    data = release.read(MULTIPLE)
-    if data is None:
+    data, facts = release.read(MULTIPLE), release.read(SOURCE_RESULT)
+    if data is None or facts is None:
         return (_unknown("records-signed", MULTIPLE, "There is no signed provenance to compare the records with."),)
     try:
-        named, san = _verified_records(data, adapters.verifier, adapters)
+        certificate, named = _verified(data, facts, adapters)
     except ModuleNotFoundError as error:
         return (_unknown("records-signed", MULTIPLE, f"The signature was not checked: {error.name} is not installed."),)
     except TagsealError as error:
+        if error.exit_code is ExitCode.SERVICE:
+            return (_unknown("records-signed", MULTIPLE, f"The signature was not checked: {error.what}"),)
         return (fail(error.code, MULTIPLE, error.what),)
-    findings = signed_for(named, graph)
-    if findings:
-        return findings
-    message = f"{len(named)} records are named by provenance that {san} signed."
-    return (Check(code="records-signed", verdict=Verdict.PASS, subject=MULTIPLE, message=message),)
-
-
-def _verified_records(data: bytes, verifier: BundleVerifier, adapters: LazyAdapters) -> tuple[Mapping[str, str], str]:
-    """Return the record digests the verified provenance names, and who signed it."""
     trust = adapters.trust
-    line = data.splitlines()[0] if data.strip() else b""
-    claimed_builder = signed_records.claimed_builder(line)
-    verified = verifier.statement(
-        line,
-        ExpectedSigner(
-            issuer=trust.oidc_issuer,
-            san=trust.builder_san or claimed_builder,
-            signer_digest=trust.builder_digest or None,
-        ),
+    builder = judge_builder(
+        certificate, server_url=trust.server_url, named_san=trust.builder_san, named_digest=trust.builder_digest
     )
-    return signed_records.record_digests(verified.payload), verified.certificate.san
+    message = f"{len(named)} records are named by provenance that {certificate.san} signed."
+    passed = Check(code="records-signed", verdict=Verdict.PASS, subject=MULTIPLE, message=message)
+    return (*(signed_for(named, graph) or (passed,)), *builder)
+
+
+def _verified(data: bytes, facts: bytes, adapters: LazyAdapters) -> tuple[CertificateFacts, Mapping[str, str]]:
+    """Verify the signed provenance for the source this release says it has; return signer and record digests."""
+    claimed = jsonable.decode(SourceFacts, record.without_schema(canonical.parse(facts), schema_of("verify-source")))
+    line = data.splitlines()[0] if data.strip() else b""
+    verified = adapters.verifier.statement(line, adapters.trust.signer_of(claimed))
+    return verified.certificate, signed_records.record_digests(verified.payload)
 
 
 def _ended(graph: Graph) -> tuple[Check, ...]:

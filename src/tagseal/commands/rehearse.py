@@ -82,7 +82,7 @@ def run(params: Params, console: Console) -> Outcome:
             failed = next((line for line in lines if line.run.verdict is Verdict.FAIL), None)
             if failed is None:
                 public.download(out / "public", services)
-        checks = public.commands(_dist_names(out), subject.repository) if failed is None else ()
+        checks = public.commands(_dist_names(out), subject) if failed is None else ()
         if checks:
             write_atomically(out / "verify.sh", public.script(checks))
             (out / "verify.sh").chmod(0o755)

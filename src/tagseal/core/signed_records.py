@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,21 +15,6 @@ PROVENANCE_UNREADABLE: Final = Code(
     why="The provenance names the builder and the records before it; without them nothing ties it to this release.",
     fix="Get the file again from the release; do not edit it.",
 )
-
-
-def claimed_builder(bundle_line: bytes) -> str:
-    """Return the builder id that a bundle's (unverified) provenance claims.
-
-    Raises:
-        TagsealError: `provenance-unreadable`, `json-invalid`.
-    """
-    envelope = _member(canonical.parse(bundle_line), "dsseEnvelope")
-    try:
-        payload = base64.b64decode(str(_member(envelope, "payload")), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise TagsealError(PROVENANCE_UNREADABLE, "The envelope's payload is not base64.") from error
-    details = _member(_member(canonical.parse(payload), "predicate"), "runDetails")
-    return str(_member(_member(details, "builder"), "id"))
 
 
 def record_digests(statement: bytes) -> Mapping[str, str]:

@@ -13,8 +13,8 @@ from tagseal.adapters import trust_config
 from tagseal.adapters.files import write_atomically
 from tagseal.adapters.wiring import LazyAdapters
 from tagseal.ports import IndexFile
-from tagseal.rehearsal.claims import ISSUER
-from tagseal.rehearsal.services import BUILDER_SAN, RehearsalServices
+from tagseal.rehearsal.claims import BUILDER, ISSUER
+from tagseal.rehearsal.services import BUILDER_SAN, SIGNER_DIGEST, RehearsalServices, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def _from_index(folder: Path, file: IndexFile, adapters: LazyAdapters) -> list[s
     return found
 
 
-def commands(names: Sequence[str], repository: str) -> tuple[ThirdPartyCommand, ...]:
+def commands(names: Sequence[str], subject: Subject) -> tuple[ThirdPartyCommand, ...]:
     """Return the commands that check the files `names` (base names in release/dist) with other people's programs."""
     found = [
         ThirdPartyCommand(
@@ -91,51 +91,45 @@ def commands(names: Sequence[str], repository: str) -> tuple[ThirdPartyCommand, 
         )
     ]
     for name in names:
-        found += _for_file(name, repository)
+        found += _for_file(name, subject)
     return tuple(found)
 
 
-_IDENTITY: Final = ("--certificate-identity", BUILDER_SAN, "--certificate-oidc-issuer", ISSUER)
+_SIGSTORE: Final = ("-m", "sigstore", "--trust-config", "trust/client_trust_config.json", "verify", "github")
 
 
-def _for_file(name: str, repository: str) -> list[ThirdPartyCommand]:
+def _for_file(name: str, subject: Subject) -> list[ThirdPartyCommand]:
+    """Return the commands for one file: each insists on builder, repository, tag and commit."""
     dist, attestations = f"release/dist/{name}", f"release/attestations/{name}"
-    sigstore = (
-        sys.executable,
-        "-m",
-        "sigstore",
-        "--trust-config",
-        "trust/client_trust_config.json",
-        "verify",
-        "identity",
+    ref = f"refs/tags/{subject.tag}"
+    of_source = ("--repository", subject.repository, "--ref", ref, "--sha", subject.commit)
+    cosign = (
+        *("--trusted-root", "trust/trusted_root.json"),
+        *("--certificate-identity", BUILDER_SAN, "--certificate-oidc-issuer", ISSUER),
+        *("--certificate-github-workflow-repository", subject.repository),
+        *("--certificate-github-workflow-ref", ref, "--certificate-github-workflow-sha", subject.commit),
     )
-    root = ("--trusted-root", "trust/trusted_root.json")
-    builder = BUILDER_SAN.removeprefix("https://github.com/").split("@", maxsplit=1)[0]
+    of_run = ("--repo", subject.repository, "--source-ref", ref, "--source-digest", subject.commit)
+    signer = ("--signer-workflow", BUILDER, "--signer-digest", SIGNER_DIGEST, "--deny-self-hosted-runners")
+    bundle, provenance = f"{attestations}.sigstore.json", f"{attestations}.intoto.jsonl"
     return [
         ThirdPartyCommand(
             program="",
-            words=(
-                *(*sigstore, "--bundle", f"{attestations}.sigstore.json"),
-                *("--cert-identity", BUILDER_SAN, "--cert-oidc-issuer", ISSUER, dist),
-            ),
+            words=(sys.executable, *_SIGSTORE, "--bundle", bundle, "--cert-identity", BUILDER_SAN, *of_source, dist),
         ),
-        ThirdPartyCommand(
-            program="cosign",
-            words=("cosign", "verify-blob", "--bundle", f"{attestations}.sigstore.json", *root, *_IDENTITY, dist),
-        ),
+        ThirdPartyCommand(program="cosign", words=("cosign", "verify-blob", "--bundle", bundle, *cosign, dist)),
         ThirdPartyCommand(
             program="cosign",
             words=(
-                *("cosign", "verify-blob-attestation", "--bundle", f"{attestations}.intoto.jsonl", *root),
-                *(*_IDENTITY, "--type", "slsaprovenance1", dist),
+                *("cosign", "verify-blob-attestation", "--bundle", provenance),
+                *(*cosign, "--type", "slsaprovenance1", dist),
             ),
         ),
         ThirdPartyCommand(
             program="gh",
             words=(
-                *("gh", "attestation", "verify", dist, "--bundle", f"{attestations}.intoto.jsonl"),
-                *("--custom-trusted-root", "trust/trusted_root.jsonl", "--repo", repository),
-                *("--signer-workflow", builder),
+                *("gh", "attestation", "verify", dist, "--bundle", provenance),
+                *("--custom-trusted-root", "trust/trusted_root.jsonl", *of_run, *signer),
             ),
         ),
     ]

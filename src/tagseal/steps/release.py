@@ -159,7 +159,7 @@ def _notes(ctx: Context, source: SourceFacts, builder_id: str) -> str:
         texts = {}
     section = next((texts[path] for path in CHANGELOGS if path in texts), b"").decode("utf-8", "replace")
     names = sums.parse(ctx.files.read(SUMS))
-    shown = commands(names, repository=source.repository, builder_id=builder_id, issuer=ctx.adapters.trust.oidc_issuer)
+    shown = commands(names, source, builder_id=builder_id)
     return notes(changelog_section(section, source.version), shown)
 
 

@@ -44,12 +44,7 @@ def run(ctx: Context, _: NoParams) -> Result:
     """
     source = ctx.result(SourceFacts, "verify-source")
     verify = ctx.result(VerifyFacts, "verify-release")
-    shown = commands(
-        sums.parse(ctx.files.read(SUMS)),
-        repository=source.repository,
-        builder_id=verify.builder_id,
-        issuer=ctx.adapters.trust.oidc_issuer,
-    )
+    shown = commands(sums.parse(ctx.files.read(SUMS)), source, builder_id=verify.builder_id)
     report = make(
         Inputs(
             source=source,
