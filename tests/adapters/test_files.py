@@ -31,7 +31,7 @@ def release(tmp_path: Path) -> ReleaseDir:
     return made
 
 
-def window(release: ReleaseDir, **recorded: str) -> StepFiles:
+def window(release: ReleaseDir) -> StepFiles:
     """What a step may touch that reads dist/* and SHA256SUMS and writes report.md and out/*."""
     staged = release.root / ".staging" / "x"
     staged.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def window(release: ReleaseDir, **recorded: str) -> StepFiles:
         staged=staged,
         reads=("dist/*", "SHA256SUMS"),
         writes=("report.md", "out/*"),
-        recorded={"dist/a.whl": DIGEST} if not recorded else recorded,
+        recorded={"dist/a.whl": DIGEST},
     )
 
 
