@@ -62,6 +62,7 @@ def run(params: Params, console: Console) -> Outcome:
     """
     began = time.monotonic()
     out = _fresh(params.out.resolve())
+    sequence.import_ahead()
     clock = SystemClock()
     with (
         tempfile.TemporaryDirectory(prefix="tagseal-rehearsal-") as folder,
@@ -74,7 +75,6 @@ def run(params: Params, console: Console) -> Outcome:
         subject = _subject(prepared)
         with RehearsalServices(sigstore, subject, clock=clock) as services:
             public.write_trust(out / "trust", services)
-            sequence.import_ahead()
             lines = []
             for line in sequence.run_all(_plan(params, prepared, services, out, console)):
                 console.say(show.progress_line(line))

@@ -7,6 +7,7 @@ Anything else is our own bug (TypeError at the first use).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -84,10 +85,16 @@ def _decode_plain(kind: object, data: Json, where: str) -> object:
     return data
 
 
+@functools.cache
+def _hints(kind: type) -> Mapping[str, object]:
+    """Return field name -> type; looked up once, for the annotations are text."""
+    return typing.get_type_hints(kind)
+
+
 def _decode_dataclass(kind: type, data: Json, where: str) -> object:
     if not isinstance(data, dict):
         raise _bad(where, "an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(set(data) - names):
         raise _bad(f"{where}.{unknown[0]}", "a known member")
