@@ -8,18 +8,16 @@ from pathlib import Path
 
 import pytest
 
+import support_docker
+
 ROOT = Path(__file__).parents[1]
-IMAGE = "tagseal-test:local"
 
 
 @pytest.fixture(scope="module")
 def image() -> str:
     """Return the image's name, or skip."""
-    try:
-        subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip(f"no Docker engine with {IMAGE}: run tests/tools/docker_engine.py up")
-    return IMAGE
+    support_docker.image_id()
+    return support_docker.IMAGE
 
 
 def run(image: str, *argv: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
+import support_docker
 from tagseal.adapters.sandbox import choose, namespaces
 from tagseal.ports import Sandbox
-
-IMAGE = "tagseal-test:local"
 
 
 def docker_sandbox() -> Sandbox:
     """Return the sandbox of the image that tests/tools/docker_engine.py built."""
-    try:
-        argv = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
-        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip(f"no Docker engine with {IMAGE}: run tests/tools/docker_engine.py up")
-    return choose("docker", done.stdout.strip())
+    return choose("docker", support_docker.image_id())
 
 
 def namespaces_sandbox() -> Sandbox:
