@@ -123,8 +123,8 @@ def _unknown(console: Console, view: View) -> None:
 
 def _rest(console: Console, view: View) -> None:
     if view.verdict is not Verdict.FAIL:
-        console.print("Check it with other people's programs:", style="bold")
-        console.print(f"  {view.out}/verify.sh")
+        _say(console, f"Check it with other people's programs, in {view.out}:", style="bold")
+        console.print("  ./verify.sh")
         for check in view.checks[:4]:
             _say(console, f"  {check.shell()}")
         if len(view.checks) > 4:  # noqa: PLR2004 - the first file's commands stand for all
