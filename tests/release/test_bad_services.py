@@ -1,7 +1,7 @@
 """Services that are down, fail, hang up, are slow or talk nonsense; tokens refused; files that are there already.
 
-An answer that comes too late is tested where the deadline can be shortened: test_http.py, test_index.py,
-test_identity.py and test_sigstore.py in tests/adapters.
+An answer that comes too late is tested where the deadline can be shortened: test_http.py, test_index.py and
+test_sigstore.py in tests/adapters.
 """
 
 from __future__ import annotations
