@@ -222,6 +222,9 @@ def test_other_peoples_files_are_never_replaced(tmp_path: Path) -> None:
     assert [(path.name, path.read_text()) for path in out.iterdir()] == [("thesis.txt", "mine")]
     file = rehearse(out / "thesis.txt")
     assert (file.exit_code, file.error) == (2, "rehearsal-out-in-use")
+    below = rehearse(out / "thesis.txt" / "chapter")
+    assert (below.exit_code, below.error) == (2, "rehearsal-out-unusable")
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [("thesis.txt", "mine")]
 
 
 def test_a_step_that_fails_stops_everything_and_nothing_is_public(tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ OUT_IN_USE: Final = Code(
     why="A rehearsal replaces what an earlier one left, and never anything else.",
     fix="Name a new or empty folder with --out.",
 )
+OUT_UNUSABLE: Final = Code(
+    id="rehearsal-out-unusable",
+    exit_code=ExitCode.USAGE,
+    why="What a rehearsal leaves must be put somewhere.",
+    fix="Name a folder that you may write to with --out.",
+)
 MARKER: Final = ".tagseal-rehearsal"
 
 
@@ -93,15 +99,18 @@ def _fresh(out: Path) -> Path:
     """Return the folder, emptied when an earlier rehearsal left it.
 
     Raises:
-        TagsealError: `rehearsal-out-in-use`.
+        TagsealError: `rehearsal-out-in-use`, `rehearsal-out-unusable`.
     """
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        if not (out / MARKER).is_file():
-            raise TagsealError(OUT_IN_USE, f"{out} has other things in it.")
-        shutil.rmtree(out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / MARKER).write_text("tagseal rehearse may replace this folder\n", encoding="utf-8")
-    (out / ".gitignore").write_text("*\n", encoding="utf-8")  # in a checkout it must not make the tree dirty
+    try:
+        if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+            if not (out / MARKER).is_file():
+                raise TagsealError(OUT_IN_USE, f"{out} has other things in it.")
+            shutil.rmtree(out)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MARKER).write_text("tagseal rehearse may replace this folder\n", encoding="utf-8")
+        (out / ".gitignore").write_text("*\n", encoding="utf-8")  # in a checkout it must not make the tree dirty
+    except OSError as error:
+        raise TagsealError(OUT_UNUSABLE, f"{out} cannot be used: {error.strerror or error}.") from error
     return out
 
 
