@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -40,24 +41,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the process exit code. Every failure becomes one clear error."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        code = _guarded(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output went away: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail again
+        return int(ExitCode.INTERRUPTED)
+    return code
+
+
+def _guarded(words: list[str]) -> int:
+    try:
         return main_inner(words)
     except TagsealError as error:
         failure = error
     except KeyboardInterrupt:
         failure = TagsealError(INTERRUPTED, "Interrupted by Ctrl-C.")
+    except BrokenPipeError:
+        raise
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "tagseal":
-            failure = _bug(error)
-        else:
-            failure = TagsealError(MISSING_EXTRA, f"This needs the package {error.name}, which is not installed.")
+        is_ours = (error.name or "").split(".")[0] == "tagseal"
+        missing = f"This needs the package {error.name}, which is not installed."
+        failure = _bug(error) if is_ours else TagsealError(MISSING_EXTRA, missing)
     except Exception as error:  # noqa: BLE001 - the last boundary: everything else is our own bug
         failure = _bug(error)
     return _report(failure, words)
 
 
 def _bug(error: Exception) -> TagsealError:
-    import os
-
     if os.environ.get("TAGSEAL_DEBUG"):
         import traceback
 
@@ -138,7 +148,3 @@ def _overview() -> str:
         "Try:  tagseal rehearse",
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

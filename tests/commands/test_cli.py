@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +114,9 @@ def test_a_step_explains_itself(capsys: pytest.CaptureFixture[str], name: str, t
             "tagseal audit: there is no option '--trust-conf'. Did you mean --trust-config?",
         ),
         (["verify-source"], "--tag is needed."),
-        (["hash", "--project", "nowhere"], "is not a folder."),
+        (["hash", "--project", "nowhere"], "tagseal hash: the project nowhere is not a folder."),
+        (["lock", "nowhere"], "tagseal lock: the project nowhere is not a folder."),
+        (["rehearse", "nowhere"], "tagseal rehearse: the project nowhere is not a folder."),
         (["verify-release", "--wait-s", "soon"], "--wait-s takes a whole number, not 'soon'."),
     ],
 )
@@ -186,6 +189,24 @@ def test_a_module_is_a_program(tmp_path: Path) -> None:
         [sys.executable, "-m", "tagseal", "--version"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tagseal {__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["hash", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away(tmp_path: Path, words: list[str], unbuffered: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "tagseal", *words],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_colour_is_for_terminals(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -303,6 +303,6 @@ def test_a_project_that_is_not_there(tmp_path: Path, build_tools: Tools) -> None
         ended = lost.step("verify-source")
         assert_one_error(ended, "wrong-usage", 2)
         assert (
-            ended.data["error"]["what"] == f"tagseal verify-source: --project {tmp_path / 'nowhere'} is not a folder."
+            ended.data["error"]["what"] == f"tagseal verify-source: the project {tmp_path / 'nowhere'} is not a folder."
         )
         assert not made.directory.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from tagseal import __version__
 from tagseal.command import Command, Console
@@ -19,8 +20,12 @@ def run(name: str, words: Sequence[str]) -> int:
         TagsealError: what the command raises, and usage errors.
     """
     command = load(name)
-    found = make_parser(command).parse(words)
-    outcome = command.run(options.build(command.params, found), Console(found.json, found.quiet))
+    parser = make_parser(command)
+    found = parser.parse(words)
+    params = options.build(command.params, found)
+    if isinstance(project := getattr(params, "project", None), Path):  # every command calls the checkout so
+        options.folder(project, parser.prog)
+    outcome = command.run(params, Console(found.json, found.quiet))
     if found.json:
         data: dict[str, canonical.Json] = {
             "tagseal": __version__,

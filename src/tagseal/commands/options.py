@@ -119,6 +119,17 @@ def build(params: type, found: argparse.Namespace) -> object:
         raise TagsealError(USAGE, f"{', '.join(missing) or error} is needed.") from error
 
 
+def folder(path: Path, prog: str) -> Path:
+    """Return the checkout that was named, with its whole path.
+
+    Raises:
+        TagsealError: `wrong-usage` when there is no such folder.
+    """
+    if not path.is_dir():
+        raise TagsealError(USAGE, f"{prog}: the project {path} is not a folder.", fix="Name a git checkout.")
+    return path.resolve()
+
+
 def _is_missing(field: dataclasses.Field[object], values: dict[str, object]) -> bool:
     no_default = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     return no_default and field.name not in values

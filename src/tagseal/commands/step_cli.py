@@ -11,14 +11,13 @@ from pathlib import Path
 from tagseal import __version__, actions_io
 from tagseal.adapters import trust_config
 from tagseal.adapters.wiring import LazyAdapters
-from tagseal.cli import USAGE
 from tagseal.command import Console
 from tagseal.commands import options
 from tagseal.commands.run_step import StepRun, run_step
 from tagseal.core import canonical, jsonable
 from tagseal.core.canonical import Json
 from tagseal.core.checks import Check, Verdict
-from tagseal.errors import ExitCode, TagsealError
+from tagseal.errors import ExitCode
 from tagseal.secret import mask
 from tagseal.step import Step
 from tagseal.steps import STEPS, load, node
@@ -41,9 +40,7 @@ def run(name: str, words: Sequence[str]) -> int:
         print(import_module(STEPS[name].module).__doc__ or "")
         return int(ExitCode.PASS)
     console = Console(found.json, found.quiet)
-    release_dir, project = Path(found.release_dir).resolve(), Path(found.project).resolve()
-    if not project.is_dir():
-        raise TagsealError(USAGE, f"{parser.prog}: --project {project} is not a folder.")
+    release_dir, project = Path(found.release_dir).resolve(), options.folder(Path(found.project), parser.prog)
     config = trust_config.load(found.trust_config, is_actions=actions_io.is_actions(os.environ))
     this_run = actions_io.current_run(os.environ, release_dir, is_rehearsal=found.trust_config is not None)
     done = run_step(
