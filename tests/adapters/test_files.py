@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import resource
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -222,6 +224,25 @@ def test_a_commit_that_is_cut_short_leaves_no_record(release: ReleaseDir) -> Non
         with pytest.raises(OSError):
             release.commit(staged, "steps/hash/record.json", [])
     assert not (release.root / "steps" / "hash" / "record.json").exists()
+
+
+@contextlib.contextmanager
+def full_disk(room_bytes: int) -> Iterator[None]:
+    """No file of this process may grow beyond `room_bytes`: the kernel refuses the write as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_no_bug_of_ours(release: ReleaseDir) -> None:
+    files = window(release)
+    with full_disk(1_000):
+        assert code_of(lambda: files.write("out/x", bytes(1_001))) == ("release-dir-unusable", 2)
+        files.write("out/y", bytes(1_000))
+    assert [path.name for path in (release.root / ".staging" / "x" / "out").iterdir()] == ["y"]
 
 
 def test_a_device_is_no_file(release: ReleaseDir) -> None:

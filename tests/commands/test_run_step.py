@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,18 @@ def test_strict_turns_unknown_into_an_exit_code(made: Release) -> None:
     ended = made.step("build.a", "--sandbox", "process", "--strict")
     assert (ended.exit_code, ended.data["exit_code"], ended.data["verdict"]) == (4, 4, "UNKNOWN")
     assert read(made, "build.a").verdict == "UNKNOWN"
+
+
+def test_a_disk_that_is_full_leaves_the_step_before(made: Release) -> None:
+    before = tree(made.directory)
+    limited = ["prlimit", "--fsize=200", *made.command("hash")]
+    done = subprocess.run(limited, env=made.variables("hash"), capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    data = json.loads(done.stdout)
+    assert (done.returncode, data["error"]["code"]) == (2, "release-dir-unusable")
+    assert tree(made.directory) == before
+    assert made.step("hash").exit_code == 0
+    assert_sound(made)
 
 
 def test_the_directory_that_is_no_folder(tmp_path: Path, hashed: Release) -> None:

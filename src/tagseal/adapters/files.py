@@ -84,6 +84,19 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+@contextlib.contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Run a block that writes below `root`; a full, read-only or failing disk is no bug of ours.
+
+    Raises:
+        TagsealError: `release-dir-unusable`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TagsealError(RELEASE_DIR_UNUSABLE, f"{root} cannot be written: {error.strerror}.") from error
+
+
 class ReleaseDir:
     """A release directory as a whole: for the runner and the auditor, not for steps."""
 
@@ -156,7 +169,8 @@ class ReleaseDir:
             raise TagsealError(STEP_BUSY, f"Another process is running {node} in {self.root}.") from error
         try:
             shutil.rmtree(staging / node, ignore_errors=True)
-            (staging / node).mkdir(parents=True)
+            with writing(self.root):
+                (staging / node).mkdir(parents=True)
             yield staging / node
         finally:
             shutil.rmtree(staging / node, ignore_errors=True)
@@ -257,13 +271,16 @@ class StepFiles:
         return self._release.is_plain(path)
 
     def write(self, path: str, data: bytes) -> None:
-        write_atomically(self.output(path), data)
+        full = self.output(path)
+        with writing(self._release.root):
+            write_atomically(full, data)
 
     def output(self, path: str) -> Path:
         if not self._writes.fullmatch(path):
             raise ValueError(f"the step does not declare that it writes {path}")
         full = self._staged / path
-        full.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self._release.root):
+            full.parent.mkdir(parents=True, exist_ok=True)
         return full
 
     def _declared(self, path: str) -> None:

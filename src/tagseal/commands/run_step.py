@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
-from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically
+from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically, writing
 from tagseal.commands.ground import Ground, stand
 from tagseal.context import Adapters, Context, Run
 from tagseal.core import canonical, record
@@ -100,7 +100,8 @@ def run_step(
         done = _call(step, context, params, me)
         if done.error is not None:
             _clear(staged)  # a step that gave up leaves its finding, no outputs
-        _seal(release, staged, done, ground=ground, files=files, run=run, started=_time(started), adapters=adapters)
+        with writing(release.root):
+            _seal(release, staged, done, ground=ground, files=files, run=run, started=_time(started), adapters=adapters)
     return done
 
 
