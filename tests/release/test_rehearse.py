@@ -151,7 +151,8 @@ def test_a_person_sees_steps_times_and_commands(tmp_path: Path) -> None:
     rows = [line.split()[0] for line in lines if line.split()[1:2] and line.split()[0] in RELEASE_ORDER]
     assert rows == list(RELEASE_ORDER)
     assert "What would have stopped a real release:" in lines
-    assert f"  {tmp_path}/out/verify.sh" in lines
+    assert f"Check it with other people's programs, in {tmp_path}/out:" in lines
+    assert "  ./verify.sh" in lines
     assert f"Release directory: {tmp_path}/out/release   report: {tmp_path}/out/release/report.md" in lines
     assert lines[-1].split(":")[0] in {"PASS", "UNKNOWN"}
 
