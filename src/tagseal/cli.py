@@ -105,7 +105,7 @@ def main_inner(words: list[str]) -> int:
         print(_overview())
         return int(ExitCode.PASS)
     if words[0] in {"-V", "--version"}:
-        print(f"tagseal {__version__}")
+        print(f'{{"tagseal":"{__version__}"}}' if "--json" in words else f"tagseal {__version__}")
         return int(ExitCode.PASS)
     name, rest = words[0], words[1:]
     if name in STEPS:

@@ -104,9 +104,7 @@ def _links(release: ReleaseDir) -> tuple[Check, ...]:
 
 def _signed(release: ReleaseDir, graph: Graph, adapters: LazyAdapters) -> tuple[Check, ...]:
     if "sign.release" not in graph.parsed:
-        return (
-            _unknown("records-signed", "sign.release", "Nothing was signed yet; the records stand alone."),
-        )
+        return (_unknown("records-signed", "sign.release", "Nothing was signed yet; the records stand alone."),)
     data, facts = release.read(MULTIPLE), release.read(SOURCE_RESULT)
     if data is None or facts is None:
         return (_unknown("records-signed", MULTIPLE, "There is no signed provenance to compare the records with."),)
