@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tagseal.adapters.files import ReleaseDir, StepFiles
+from tagseal.adapters.files import ReleaseDir
+from tagseal.adapters.step_files import StepFiles
 from tagseal.context import Context, Run, TrustFacts
 from tagseal.core import canonical, jsonable
 from tagseal.core.artifacts import measure

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import support_git
 from tagseal.adapters import trust_config
-from tagseal.adapters.files import ReleaseDir, StepFiles
+from tagseal.adapters.files import ReleaseDir
 from tagseal.adapters.requirements import IndexRequirements
+from tagseal.adapters.step_files import StepFiles
 from tagseal.adapters.wiring import LazyAdapters
 from tagseal.context import Context, Run
 from tagseal.core import canonical, jsonable

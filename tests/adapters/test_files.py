@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of, sha256_of_all, write_atomically
+from tagseal.adapters.files import ReleaseDir, sha256_of, sha256_of_all, write_atomically
+from tagseal.adapters.step_files import StepFiles
 from tagseal.errors import TagsealError
 
 DATA = b"sealed\n"

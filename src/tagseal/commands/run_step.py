@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
-from tagseal.adapters.files import ReleaseDir, StepFiles, sha256_of_all, write_atomically, writing
+from tagseal.adapters.files import ReleaseDir, sha256_of_all, write_atomically, writing
+from tagseal.adapters.step_files import StepFiles
 from tagseal.commands.ground import Ground, stand
 from tagseal.context import Adapters, Context, Run
 from tagseal.core import canonical, record
