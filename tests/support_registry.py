@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import enum
+import functools
 import importlib
 import pkgutil
 import types
@@ -25,6 +26,7 @@ def module_names() -> list[str]:
     return [name for name in found if "sandbox_scripts." not in name and not name.endswith(("__main__", ".launcher"))]
 
 
+@functools.cache
 def codes() -> dict[str, tuple[Code, str]]:
     """Return error id -> (code, module that declares it).
 

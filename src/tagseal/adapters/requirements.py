@@ -79,6 +79,7 @@ class IndexRequirements:
         self._cache = Path(cache_home) / "tagseal" / "wheels" / "sha256"
 
     def lock(self, requirements: Sequence[str], *, python_version: str) -> bytes:
+        """See `ports.Requirements`."""
         from uv import find_uv_bin
 
         with tempfile.TemporaryDirectory(prefix="tagseal-lock-") as folder:
@@ -102,6 +103,7 @@ class IndexRequirements:
         return render_lock(parse_resolved(done.stdout), urls=True)
 
     def fetch(self, lock: bytes, dest: Path, *, python_version: str) -> tuple[Requirement, ...]:
+        """See `ports.Requirements`."""
         locked = parse_lock(lock)
         check_python(locked, python_version)
         chosen = select_wheels(locked, supported_tags(python_version))

@@ -51,9 +51,14 @@ class Payload(Protocol):
 class Verifier(Protocol[E_contra]):
     """`ports.BundleVerifier`, as far as it is used here; `E_contra` says who must have signed."""
 
-    def statement(self, bundle: bytes, expected: E_contra) -> Payload: ...
-    def file(self, bundle: bytes, digest: str, expected: E_contra) -> Certificate: ...
-    def pep740_to_bundle(self, attestation: bytes) -> bytes: ...
+    def statement(self, bundle: bytes, expected: E_contra) -> Payload:
+        """Verify a DSSE bundle."""
+
+    def file(self, bundle: bytes, digest: str, expected: E_contra) -> Certificate:
+        """Verify a bundle over a file of that digest."""
+
+    def pep740_to_bundle(self, attestation: bytes) -> bytes:
+        """Convert a PEP 740 object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
