@@ -54,4 +54,9 @@ class Command(Generic[P]):
     run: Callable[[P, Console], Outcome]
     positional: tuple[str, ...] = ()
     """Names of `params` fields that are given without an option name, in order; all optional."""
+    reads: str = ""
+    adds: str = ""
+    """What it writes; for a person, as `reads` and `needs`."""
+    needs: str = ""
     example: str = ""
+    """One command line."""

@@ -88,6 +88,8 @@ def test_a_command_s_help(capsys: pytest.CaptureFixture[str], name: str) -> None
     text = help_of(capsys, name)
     assert COMMANDS[name][1] in " ".join(text.split())
     assert f"Example: tagseal {name}" in " ".join(text.split())
+    for label in ("Reads:", "Adds:", "Needs:"):
+        assert f"\n{label}" in text
     assert "--json" in text
 
 

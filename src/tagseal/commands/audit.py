@@ -173,5 +173,8 @@ COMMAND: Final = Command(
     params=Params,
     run=run,
     positional=("directory",),
+    reads="every file of the release directory",
+    adds="nothing",
+    needs="no token; production's Sigstore keys are refreshed over the network, a rehearsal's are in its trust file",
     example="tagseal audit rehearsal/release --trust-config rehearsal/trust/tagseal_trust.json",
 )

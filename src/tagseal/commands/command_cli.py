@@ -45,7 +45,9 @@ def make_parser(command: Command[object]) -> options.Parser:
     parser = options.Parser(
         prog=f"tagseal {command.name}",
         description=command.summary,
-        epilog=f"Example: {command.example}" if command.example else None,
+        epilog=options.table(
+            {"Reads": command.reads, "Adds": command.adds, "Needs": command.needs, "Example": command.example}
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

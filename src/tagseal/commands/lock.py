@@ -108,5 +108,8 @@ COMMAND: Final = Command(
     params=Params,
     run=run,
     positional=("project",),
+    reads="pyproject.toml and the files git knows",
+    adds="pylock.build.toml in the project",
+    needs="a git checkout; a sandbox for the backend; the package index",
     example="tagseal lock --no-urls",
 )

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import os
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -94,6 +94,20 @@ def add(parser: argparse.ArgumentParser, params: type, positional: Sequence[str]
         elif option.kind != "secret":
             metavar = {"number": "N", "path": "PATH"}.get(option.kind, "VALUE")
             parser.add_argument(f"--{option.name}", help=text, metavar=metavar)
+
+
+def table(rows: Mapping[str, str]) -> str:
+    """Return the end of a help text: each label with its text beside it, empty ones left out."""
+    import textwrap
+
+    wrapped = (
+        textwrap.fill(
+            text, 100, initial_indent=f"{label + ':':<13}", subsequent_indent=" " * 13, break_on_hyphens=False
+        )
+        for label, text in rows.items()
+        if text
+    )
+    return "\n".join(wrapped)
 
 
 def build(params: type, found: argparse.Namespace) -> object:

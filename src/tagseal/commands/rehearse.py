@@ -235,5 +235,8 @@ COMMAND: Final = Command(
     params=Params,
     run=run,
     positional=("project",),
+    reads="a git checkout, which is never written to; without one, the bundled example",
+    adds="release/, trust/, public/ and verify.sh in the folder that --out names",
+    needs="git and ssh-keygen; the package index, for build requirements that are not in the cache",
     example="tagseal rehearse ~/src/widget --tag v1.2.0 --out /tmp/rehearsal",
 )

@@ -90,22 +90,15 @@ def make_parser(step: Step[object]) -> options.Parser:
 
 
 def _epilog(step: Step[object]) -> str:
-    import textwrap
-
-    rows = [
-        ("Reads", ", ".join(step.reads) or "nothing in the release directory"),
-        ("Adds", ", ".join(_adds(step))),
-        ("Needs", step.needs or "no token, no network"),
-        ("Permissions", "; ".join(f"{name}: {why}" for name, why in step.permissions.items()) or "none"),
-        ("Example", step.example or f"tagseal {step.name}"),
-    ]
-    wrapped = [
-        textwrap.fill(
-            text, 100, initial_indent=f"{label + ':':<13}", subsequent_indent=" " * 13, break_on_hyphens=False
-        )
-        for label, text in rows
-    ]
-    return "\n".join(wrapped)
+    return options.table(
+        {
+            "Reads": ", ".join(step.reads) or "nothing in the release directory",
+            "Adds": ", ".join(_adds(step)),
+            "Needs": step.needs or "no token, no network",
+            "Permissions": "; ".join(f"{name}: {why}" for name, why in step.permissions.items()) or "none",
+            "Example": step.example or f"tagseal {step.name}",
+        }
+    )
 
 
 def _adds(step: Step[object]) -> list[str]:
