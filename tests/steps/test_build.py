@@ -168,3 +168,17 @@ def test_the_example_is_reproducible(tmp_path: Path) -> None:
         legs.append(run(stage.context, Params()).artifacts)
     assert legs[0] == legs[1]
     assert [item.name for item in legs[0]] == ["example_widget-1.0.0-py3-none-any.whl", "example_widget-1.0.0.tar.gz"]
+
+
+@pytest.mark.parametrize("leg", ["a", "b"])
+def test_a_backend_may_wait_whatever_the_clock(tmp_path: Path, ready: Ready, leg: str) -> None:
+    stage = _stage(tmp_path, ready, "waits", leg)
+    facts = run(stage.context, Params())
+    assert [item.name for item in facts.artifacts] == [WHEEL, SDIST]
+
+
+def test_a_build_that_hangs_under_another_clock_is_stopped(tmp_path: Path, ready: Ready) -> None:
+    stage = _stage(tmp_path, ready, "hangs", "b")
+    with pytest.raises(TagsealError) as caught:
+        run(stage.context, Params(timeout_s=8))
+    assert caught.value.code.id == "build-timeout"

@@ -40,6 +40,7 @@ class StepFiles:
         """What was opened: path -> digest."""
 
     def names(self, folder: str) -> tuple[str, ...]:
+        """See `ports.Files`; a file that no record names, and a recorded one that is gone, are refused."""
         found = self._release.names(folder)
         for name in found:
             self._declared(f"{folder}/{name}")
@@ -51,6 +52,7 @@ class StepFiles:
         return found
 
     def read(self, path: str, *, max_bytes: int = 64 * 2**20) -> bytes:
+        """See `ports.Files`."""
         self._declared(path)
         data = self._release.read(path, max_bytes=max_bytes)
         if data is None:
@@ -59,10 +61,12 @@ class StepFiles:
         return data
 
     def path(self, path: str) -> Path:
+        """See `ports.Files`."""
         self.digests((path,))
         return self._release.root / path
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """See `ports.Files`."""
         missing = [path for path in paths if path not in self.inputs]
         for path in missing:
             self._declared(path)
@@ -73,15 +77,18 @@ class StepFiles:
         return {path: self.inputs[path] for path in paths}
 
     def exists(self, path: str) -> bool:
+        """See `ports.Files`."""
         self._declared(path)
         return self._release.is_plain(path)
 
     def write(self, path: str, data: bytes) -> None:
+        """See `ports.Files`."""
         full = self.output(path)
         with writing(self._release.root):
             write_atomically(full, data)
 
     def output(self, path: str) -> Path:
+        """See `ports.Files`."""
         if not self._writes.fullmatch(path):
             raise ValueError(f"the step does not declare that it writes {path}")
         full = self._staged / path

@@ -11,6 +11,7 @@ The exit codes below tell the trusted side which stage failed; they are a claim 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -40,11 +41,15 @@ _SAME_CLOCK_S = 3600.0
 def main(start_s: float) -> int:
     """Build; return the exit code."""
     Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
-    sys.path.append(str(locked_env.make(ENV, WHEELS)))
+    site = locked_env.make(ENV, WHEELS)
+    sys.path.append(str(site))
     import build
 
     if start_s and abs(time.time() - start_s) < _SAME_CLOCK_S:
         time.sleep(_LATER_S)
+    elif start_s:
+        shutil.copy(Path(__file__).with_name("shifted_clock.py"), site)
+        (site / "shifted_clock.pth").write_text("import shifted_clock\n", encoding="utf-8")
     builder = build.ProjectBuilder(SOURCE, python_executable=str(ENV / "bin" / "python"), runner=run_hook)
     if missing := sorted(
         {chain[-1] for need in builder.build_system_requires for chain in build.check_dependency(need)}
