@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 import support_publish
-
 from tagseal.core.checks import Check, Verdict
 from tagseal.core.evidence import dump
 from tagseal.core.facts import Sum
