@@ -101,7 +101,12 @@ def tag_problems(project: Repo, work: Path, tag: str = "v1.0.0") -> list[problem
     git = GitCli(project.path)
     clone = source.clone(project.path, work, tag=tag)
     return problems.of_tag(
-        git, tag, clone=clone, upstream=project.path, repository="acme/example-widget", console=Console(is_json=True)
+        git,
+        tag,
+        clone=clone,
+        upstream=project.path,
+        repository="acme/example-widget",
+        progress=Console(is_json=False, is_quiet=True),
     )
 
 
@@ -152,7 +157,7 @@ def test_a_version_that_was_tagged_before_is_told(tmp_path: Path) -> None:
         clone=clone,
         upstream=project.path,
         repository="acme/example-widget",
-        console=Console(is_json=True),
+        progress=Console(is_json=False, is_quiet=True),
     )
     assert problem.code == "tag-not-head"
     assert problem.fix == "Raise the project's version, or rehearse that tag: `tagseal rehearse --tag v1.0.0`."

@@ -71,28 +71,33 @@ def run(params: Params, console: Console) -> Outcome:
     sequence.import_ahead()
     clock = SystemClock()
     with (
+        show.Live(is_live=console.is_live) as live,
         tempfile.TemporaryDirectory(prefix="tagseal-rehearsal-") as folder,
         SigstoreServices(clock=clock) as sigstore,
     ):
         work = Path(folder)
-        prepared = prepare(
-            params.project, work, tag=params.tag, adapters=_plain_adapters(work / "checkout"), console=console
-        )
+        adapters = _plain_adapters(work / "checkout")
+        prepared = prepare(params.project, work, tag=params.tag, adapters=adapters, progress=live)
         subject = _subject(prepared)
         with RehearsalServices(sigstore, subject, clock=clock) as services:
             public.write_trust(out / "trust", services)
-            lines = []
-            for line in sequence.run_all(_plan(params, prepared, services, out, console)):
-                console.say(show.progress_line(line))
-                lines.append(line)
-            failed = next((line for line in lines if line.run.verdict is Verdict.FAIL), None)
-            if failed is None:
+            lines = _release(_plan(params, prepared, services, out, live), live)
+            is_whole = all(line.run.verdict is not Verdict.FAIL for line in lines)
+            if is_whole:
                 public.download(out / "public", services)
-        checks = public.commands(_dist_names(out), subject) if failed is None else ()
-        if checks:
-            write_atomically(out / "verify.sh", public.script(checks))
-            (out / "verify.sh").chmod(0o755)
+    checks = public.commands(_dist_names(out), subject) if is_whole else ()
+    if checks:
+        write_atomically(out / "verify.sh", public.script(checks))
+        (out / "verify.sh").chmod(0o755)
     return _outcome(params, prepared, lines, checks, out=out, seconds=time.monotonic() - began)
+
+
+def _release(plan: sequence.Plan, live: show.Live) -> list[sequence.Line]:
+    lines = []
+    for line in sequence.run_all(plan):
+        live.ended(line)
+        lines.append(line)
+    return lines
 
 
 def _fresh(out: Path) -> Path:
@@ -133,9 +138,7 @@ def _subject(prepared: Prepared) -> Subject:
     )
 
 
-def _plan(
-    params: Params, prepared: Prepared, services: RehearsalServices, out: Path, console: Console
-) -> sequence.Plan:
+def _plan(params: Params, prepared: Prepared, services: RehearsalServices, out: Path, live: show.Live) -> sequence.Plan:
     base = LazyAdapters(
         config=services.config(),
         project=prepared.clone.path,
@@ -163,7 +166,7 @@ def _plan(
             "verify-release": {"wait_s": 10, "poll_s": 1},
         },
         adapters=lambda node: jobs.get(node) or replace(base),
-        progress=console,
+        progress=live,
     )
 
 

@@ -88,7 +88,7 @@ def judge(control: Control, checks: Mapping[str, tuple[Check, ...]]) -> ControlV
     if not counted:
         reason = "No step of this run reported on it."
     elif verdict is Verdict.PASS:
-        reason = f"{len(deciding)} findings agree."
+        reason = "1 finding." if len(deciding) == 1 else f"{len(deciding)} findings agree."
     else:
         reason = deciding[0].message if deciding else "Only findings that do not decide."
     return ControlVerdict(

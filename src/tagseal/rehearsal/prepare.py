@@ -26,7 +26,7 @@ from tagseal.rehearsal.source import Clone
 
 if TYPE_CHECKING:
     from tagseal.adapters.wiring import LazyAdapters
-    from tagseal.command import Console
+    from tagseal.ports import Progress
 
 VERSION_UNKNOWN: Final = Code(
     id="rehearsal-version-unknown",
@@ -55,7 +55,7 @@ class Prepared:
     problems: tuple[Problem, ...]
 
 
-def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapters, console: Console) -> Prepared:
+def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapters, progress: Progress) -> Prepared:
     """Clone, lock when there is no lock, decide the version, and sign a tag with a throw-away key.
 
     Raises:
@@ -70,7 +70,7 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
     files = git.blobs(clone.head, ["pyproject.toml", LOCK_NAME])
     policy, found = problems.policy_in_force(git)
     found += problems.of_checkout(git, state.dirty_paths, clone, policy)
-    facts, lock, lines = _lock(clone, files, work, adapters=adapters, console=console, is_named=bool(tag))
+    facts, lock, lines = _lock(clone, files, work, adapters=adapters, progress=progress, is_named=bool(tag))
     if lock is not None:
         found.append(
             Problem(
@@ -90,7 +90,7 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
                 fix="Add it: git remote add origin git@github.com:OWNER/NAME.git",
             )
         )
-    of_tag = problems.of_tag(git, tag, clone=clone, upstream=upstream, repository=repository, console=console)
+    of_tag = problems.of_tag(git, tag, clone=clone, upstream=upstream, repository=repository, progress=progress)
     known = {problem.code for problem in found}
     found += [problem for problem in of_tag if problem.code not in known]
     source.sign_tag(clone, tag)
@@ -117,7 +117,7 @@ def _lock(
     work: Path,
     *,
     adapters: LazyAdapters,
-    console: Console,
+    progress: Progress,
     is_named: bool,
 ) -> tuple[ProjectFacts | None, Path | None, tuple[str, ...]]:
     """Return (name and version, lock made for the rehearsal or None, its lines)."""
@@ -131,10 +131,10 @@ def _lock(
 
     sandbox = adapters.sandbox(kind="auto", image="")
     if committed is not None:
-        console.say("Asking the build backend for name and version…")
+        progress.say("Asking the build backend for name and version…")
         asked = backend_facts(clone.path, committed, requirements=adapters.requirements, sandbox=sandbox)
         return _known(asked, is_named=is_named), None, ()
-    console.say(f"There is no {LOCK_NAME}: locking the build requirements…")
+    progress.say(f"There is no {LOCK_NAME}: locking the build requirements…")
     made = make_lock(clone.path, requirements=adapters.requirements, sandbox=sandbox, with_facts=True)
     path = work / LOCK_NAME
     path.write_bytes(made.data)

@@ -18,8 +18,8 @@ from tagseal.rehearsal.source import Clone
 
 if TYPE_CHECKING:
     from tagseal.adapters.git import GitCli
-    from tagseal.command import Console
     from tagseal.commands.run_step import StepRun
+    from tagseal.ports import Progress
 
 _SHOWN_PATHS: Final = 5
 
@@ -76,7 +76,9 @@ def of_checkout(git: GitCli, dirty: tuple[str, ...], clone: Clone, policy: Polic
     return found
 
 
-def of_tag(git: GitCli, tag: str, *, clone: Clone, upstream: Path, repository: str, console: Console) -> list[Problem]:
+def of_tag(
+    git: GitCli, tag: str, *, clone: Clone, upstream: Path, repository: str, progress: Progress
+) -> list[Problem]:
     """Return what `verify-source` says against the project's own tag `tag` under the project's own policy.
 
     The step runs as in a real release, in a second clone; a project without the tag has no problem yet.
@@ -88,9 +90,9 @@ def of_tag(git: GitCli, tag: str, *, clone: Clone, upstream: Path, repository: s
         return []
     work = clone.path.parent
     checkout = source.clone_as_released(upstream, work, head=clone.head, default_branch=git.default_branch())
-    console.say(f"The project has the tag {tag} already: verifying it as a release would…")
+    progress.say(f"The project has the tag {tag} already: verifying it as a release would…")
     try:
-        done = _verify(checkout, tag, work=work, repository=repository, console=console)
+        done = _verify(checkout, tag, work=work, repository=repository, progress=progress)
     except TagsealError as error:
         if error.exit_code not in {ExitCode.FAIL, ExitCode.USAGE}:
             raise
@@ -104,7 +106,7 @@ def of_tag(git: GitCli, tag: str, *, clone: Clone, upstream: Path, repository: s
     ]
 
 
-def _verify(checkout: Path, tag: str, *, work: Path, repository: str, console: Console) -> StepRun:
+def _verify(checkout: Path, tag: str, *, work: Path, repository: str, progress: Progress) -> StepRun:
     from tagseal.adapters import trust_config
     from tagseal.adapters.wiring import LazyAdapters
     from tagseal.commands.run_step import run_step
@@ -120,7 +122,7 @@ def _verify(checkout: Path, tag: str, *, work: Path, repository: str, console: C
         adapters=LazyAdapters(
             config=trust_config.production(), project=checkout, environment={}, repository=None, forge_token=None
         ),
-        progress=console,
+        progress=progress,
     )
 
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from tagseal.core.checks import Check, Verdict
 from tagseal.rehearsal.prepare import Prepared
@@ -17,6 +17,7 @@ from tagseal.rehearsal.sequence import Line
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
 _STYLES: Final = {
     Verdict.PASS: "green",
@@ -41,9 +42,40 @@ class View:
     seconds: float
 
 
-def progress_line(line: Line) -> str:
-    """Return what is shown when a step has ended."""
-    return f"{line.run.verdict:<8} {line.node:<16} {line.seconds:6.2f} s"
+class Live:
+    """A spinner with what is going on and a line for each step that has ended; silent when nobody watches."""
+
+    def __init__(self, *, is_live: bool) -> None:
+        """`is_live`: a person watches, at a terminal."""
+        self._is_live = is_live
+        self._console: Console | None = None
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if self._is_live:
+            from rich.console import Console
+
+            self._console = Console(stderr=True, highlight=False, markup=False)
+            self._status = self._console.status("preparing…")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Show what is going on now."""
+        if self._status is not None:
+            from rich.text import Text
+
+            self._status.update(Text(text))
+
+    def ended(self, line: Line) -> None:
+        """Show a step's end; it stays on the screen."""
+        if self._console is not None:
+            verdict = line.run.verdict
+            self._console.print(f"{verdict:<8} {line.node:<16} {line.seconds:6.2f} s", style=_STYLES[verdict])
 
 
 def text(view: View) -> str:
