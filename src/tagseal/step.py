@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from tagseal.core.checks import Check
 
@@ -56,6 +56,6 @@ class Step(Generic[P]):
     """One command line."""
 
 
-def option(text: str, *, secret_env: str = "") -> Mapping[str, Any]:
+def option(text: str, *, secret_env: str = "") -> Mapping[str, str]:
     """Field metadata of a `Params` field: its help text, and for a `Secret` the variable it is read from."""
     return {"help": text, "secret_env": secret_env}
