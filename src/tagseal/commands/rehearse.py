@@ -197,6 +197,16 @@ def _outcome(
         verdict=verdict,
         seconds=seconds,
     )
+    return Outcome(
+        exit_code=exit_code(verdict, is_strict=params.strict),
+        verdict=verdict,
+        data=_data(view),
+        text=show.text(view),
+    )
+
+
+def _data(view: show.View) -> Json:
+    """Return the object that `--json` prints under `result`."""
     steps: list[Json] = [
         {
             "step": line.node,
@@ -204,23 +214,18 @@ def _outcome(
             "verdict": str(line.run.verdict),
             "error": line.run.error.to_json() if line.run.error else None,
         }
-        for line in lines
+        for line in view.lines
     ]
-    return Outcome(
-        exit_code=exit_code(verdict, is_strict=params.strict),
-        verdict=verdict,
-        data={
-            "tag": prepared.tag,
-            "repository": prepared.repository,
-            "out": str(out),
-            "milliseconds": round(seconds * 1000),
-            "steps": steps,
-            "would_have_stopped": jsonable.encode(prepared.problems),
-            "unknown": jsonable.encode(view.unknown),
-            "verify": [check.shell() for check in checks],
-        },
-        text=show.text(view),
-    )
+    return {
+        "tag": view.prepared.tag,
+        "repository": view.prepared.repository,
+        "out": str(view.out),
+        "milliseconds": round(view.seconds * 1000),
+        "steps": steps,
+        "would_have_stopped": jsonable.encode(view.prepared.problems),
+        "unknown": jsonable.encode(view.unknown),
+        "verify": [check.shell() for check in view.checks],
+    }
 
 
 def _unknown(lines: list[sequence.Line]) -> tuple[Check, ...]:

@@ -37,6 +37,18 @@ VERSION_UNKNOWN: Final = Code(
 _SIGNER: Final = "rehearsal"
 
 
+_NO_LOCK: Final = Problem(
+    code="lock-missing",
+    what=f"The project has no {LOCK_NAME}: this rehearsal made one.",
+    fix="Run `tagseal lock` and commit the file.",
+)
+_NO_REMOTE: Final = Problem(
+    code="no-github-remote",
+    what="The project has no `origin` on GitHub; the rehearsal made a name up.",
+    fix="Add it: git remote add origin git@github.com:OWNER/NAME.git",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A project ready to be rehearsed."""
@@ -72,24 +84,12 @@ def prepare(project: Path | None, work: Path, *, tag: str, adapters: LazyAdapter
     found += problems.of_checkout(git, state.dirty_paths, clone, policy)
     facts, lock, lines = _lock(clone, files, work, adapters=adapters, progress=progress, is_named=bool(tag))
     if lock is not None:
-        found.append(
-            Problem(
-                code="lock-missing",
-                what=f"The project has no {LOCK_NAME}: this rehearsal made one.",
-                fix="Run `tagseal lock` and commit the file.",
-            )
-        )
+        found.append(_NO_LOCK)
     tag = tag or _tag_of(facts)
     repository = source.EXAMPLE_REPOSITORY if project is None else git.remote_repository()
     if repository is None:
         repository = _made_up_repository(upstream)
-        found.append(
-            Problem(
-                code="no-github-remote",
-                what="The project has no `origin` on GitHub; the rehearsal made a name up.",
-                fix="Add it: git remote add origin git@github.com:OWNER/NAME.git",
-            )
-        )
+        found.append(_NO_REMOTE)
     of_tag = problems.of_tag(git, tag, clone=clone, upstream=upstream, repository=repository, progress=progress)
     known = {problem.code for problem in found}
     found += [problem for problem in of_tag if problem.code not in known]
