@@ -21,7 +21,9 @@ CERTIFICATES = ("CERT_FILE", "CA_BUNDLE", "CERT", "CERT_DIR")
 
 def environment(**extra: str) -> dict[str, str]:
     """Return the environment of a command a person runs: no tokens, the machine's caches and registries."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_CONFIG") if name in os.environ
+    }
     kept |= {name: value for name, value in os.environ.items() if name.endswith(CERTIFICATES)}
     kept |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
     return {**kept, "XDG_CACHE_HOME": str(CACHE), **extra}

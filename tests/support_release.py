@@ -128,9 +128,11 @@ class Release:
 
     def interrupted(self, node: str, how: signal.Signals, when: Callable[[], bool], *options: str) -> int:
         """Start a node, send it (alone) a signal as soon as `when()` holds; return its exit code."""
+        variables = self.variables(node)
+        variables.pop("COVERAGE_PROCESS_CONFIG", None)  # a signal inside coverage can leave its own lock held
         process = subprocess.Popen(
             self.command(node, *options),
-            env=self.variables(node),
+            env=variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -110,7 +110,13 @@ def loaded_by(words: list[str]) -> set[str]:
         "print('LOADED', *sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, cwd="/", timeout=60
+        [sys.executable, "-I", "-c", program],
+        env={"PATH": "/usr/bin:/bin"},  # nothing of the test run's own: coverage would import itself
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        timeout=60,
     )
     return set(next(line for line in done.stdout.splitlines() if line.startswith("LOADED")).split()[1:])
 

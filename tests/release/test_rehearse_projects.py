@@ -270,9 +270,11 @@ def test_what_this_machine_cannot_decide_is_unknown(tmp_path: Path, options: tup
 def test_ctrl_c_ends_at_once_and_a_second_rehearsal_finishes(tmp_path: Path) -> None:
     project, out, scratch = in_tree(tmp_path / "project", HANGS), tmp_path / "out", tmp_path / "scratch"
     scratch.mkdir()
+    variables = environment(TMPDIR=str(scratch))
+    variables.pop("COVERAGE_PROCESS_CONFIG", None)  # a signal inside coverage can leave its own lock held
     process = subprocess.Popen(
         words(project.path, "--out", out),
-        env=environment(TMPDIR=str(scratch)),
+        env=variables,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

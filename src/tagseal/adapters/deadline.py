@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tagseal.adapters.service_errors import too_late
 
 T = TypeVar("T")
+
+_POLL_S: Final = 0.2
+
+
+def _next(answers: queue.SimpleQueue[T], *, deadline: float = math.inf) -> T:
+    """Return the next answer, waiting in short naps until `deadline` (monotonic seconds).
+
+    A signal that arrives just before a wait begins does not end it: without the naps Ctrl-C would then be heard
+    only when the call is done.
+
+    Raises:
+        queue.Empty: the deadline has passed.
+    """
+    while True:
+        try:
+            return answers.get(timeout=max(0.0, min(_POLL_S, deadline - time.monotonic())))
+        except queue.Empty:
+            if time.monotonic() >= deadline:
+                raise
 
 
 def within(seconds: float, what: str, call: Callable[[], T]) -> T:
@@ -31,7 +52,7 @@ def within(seconds: float, what: str, call: Callable[[], T]) -> T:
 
     threading.Thread(target=work, name=f"deadline: {what}", daemon=True).start()
     try:
-        value, error = answers.get(timeout=seconds)
+        value, error = _next(answers, deadline=time.monotonic() + seconds)
     except queue.Empty:
         raise too_late(what, seconds) from None
     if error is not None:
@@ -67,7 +88,7 @@ def side_by_side(calls: Sequence[Callable[[], T]], *, threads: int) -> tuple[T, 
     found: dict[int, T] = {}
     try:
         for _ in calls:
-            answer = answers.get()
+            answer = _next(answers)
             if isinstance(answer, BaseException):
                 raise answer
             found[answer[0]] = answer[1]
