@@ -85,6 +85,7 @@ def test_what_a_person_mistypes() -> None:
         "tagseal made-up: there is no option '--no-url'. Did you mean --no-urls?"
     )
     assert usage("--tag", "v1", "--wait-s", "soon") == "--wait-s takes a whole number, not 'soon'."
+    assert usage("--tag", "v1", "--wait-s=-5") == "--wait-s takes a whole number, not '-5'."
     assert usage("--tag") == "tagseal made-up: argument --tag: expected one argument."
     assert usage("--tag", "v1", "--zzzzzzz") == "tagseal made-up: there is no option '--zzzzzzz'."
     assert usage("--tag", "v1", "stray") == "tagseal made-up: there is no option 'stray'."

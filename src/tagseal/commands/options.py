@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -155,8 +156,7 @@ def _convert(option: Option, given: object) -> object:
     if option.kind == "path":
         return Path(str(given))
     if option.kind == "number":
-        try:
-            return int(str(given))
-        except ValueError as error:
-            raise TagsealError(USAGE, f"--{option.name} takes a whole number, not {given!r}.") from error
+        if not re.fullmatch(r"[0-9]{1,12}", str(given)):
+            raise TagsealError(USAGE, f"--{option.name} takes a whole number, not {given!r}.")
+        return int(str(given))
     return given

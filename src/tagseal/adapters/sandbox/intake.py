@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ SANDBOX_INPUT_UNREADABLE: Final = Code(
 )
 
 FIXED_ROOT: Final = "/build"
+_MENTION: Final = re.compile(r"(?<![\w.~/-])/build(?![\w.~-])")
 _JOB_MEMBER: Final = "job.json"
 
 
@@ -49,8 +51,11 @@ class Place:
         return inside.replace(FIXED_ROOT, self.root, 1) if _is_below_root(inside) else inside
 
     def text(self, value: str) -> str:
-        """Return `value` with every mention of `/build` moved to this sandbox's root."""
-        return value if self.root == FIXED_ROOT else value.replace(FIXED_ROOT, self.root)
+        """Return `value` with every path at or below `/build` moved to this sandbox's root.
+
+        A file or folder whose name only begins or ends like it stays as it is.
+        """
+        return value if self.root == FIXED_ROOT else _MENTION.sub(lambda _: self.root, value)
 
 
 def _is_below_root(path: str) -> bool:
