@@ -14,7 +14,7 @@ from support_publish import API_TOKEN, CALLER, SDIST, VERSION, WHEEL, Rig
 from support_rig import rig, sigstore, template  # noqa: F401 - fixtures
 from tagseal.adapters.index import WarehouseIndex
 from tagseal.core.checks import Verdict
-from tagseal.core.facts import PublishFacts
+from tagseal.core.public_facts import PublishFacts
 from tagseal.errors import TagsealError
 from tagseal.rehearsal.http import Fault
 from tagseal.secret import Secret

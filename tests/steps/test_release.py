@@ -12,7 +12,7 @@ import support_publish
 from support_publish import ASSETS, SDIST, TAG, WHEEL, Rig
 from support_rig import rig, sigstore, template  # noqa: F401 - fixtures
 from tagseal.core.checks import Verdict
-from tagseal.core.facts import ReleaseFacts
+from tagseal.core.public_facts import ReleaseFacts
 from tagseal.errors import TagsealError
 from tagseal.rehearsal.forge_records import Asset, Release
 from tagseal.rehearsal.http import Fault

@@ -13,7 +13,7 @@ from support_rig import rig, sigstore, template  # noqa: F401 - fixtures
 from tagseal.adapters.files import sha256_of
 from tagseal.core import canonical, record
 from tagseal.core.checks import Check, Verdict
-from tagseal.core.facts import VerifyFacts
+from tagseal.core.public_facts import VerifyFacts
 from tagseal.errors import TagsealError
 from tagseal.rehearsal.http import Fault
 from tagseal.secret import Secret

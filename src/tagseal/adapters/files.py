@@ -10,8 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -68,6 +66,8 @@ def sha256_of_all(paths: Sequence[Path]) -> tuple[str, ...]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`: temporary file in the same folder, fsync, rename."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
     try:
@@ -166,12 +166,12 @@ class ReleaseDir:
             os.close(handle)
             raise TagsealError(STEP_BUSY, f"Another process is running {node} in {self.root}.") from error
         try:
-            shutil.rmtree(staging / node, ignore_errors=True)
+            _remove(staging / node)
             with writing(self.root):
                 (staging / node).mkdir(parents=True)
             yield staging / node
         finally:
-            shutil.rmtree(staging / node, ignore_errors=True)
+            _remove(staging / node)
             os.close(handle)
             for folder in (staging, own, own.parent):
                 with contextlib.suppress(OSError):  # still in use, or holds a step's files
@@ -194,6 +194,18 @@ class ReleaseDir:
     def _inside(self, path: str) -> bool:
         full = self.root / path
         return ".." not in Path(path).parts and full.is_relative_to(self.root)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours and all in it; an empty or missing one without importing what that takes."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

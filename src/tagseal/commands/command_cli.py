@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def make_parser(command: Command[object]) -> options.Parser:
         epilog=options.table(
             {"Reads": command.reads, "Adds": command.adds, "Needs": command.needs, "Example": command.example}
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=options.Formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")

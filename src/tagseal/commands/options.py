@@ -9,11 +9,21 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from tagseal.cli import USAGE, nearest
 from tagseal.errors import TagsealError
 from tagseal.secret import Secret
+
+WIDTH: Final = 100
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help of one width: asking the terminal, argparse would do it again for every option added."""
+
+    def __init__(self, prog: str) -> None:
+        """Wrap at WIDTH columns."""
+        super().__init__(prog, width=WIDTH)
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from importlib import import_module
@@ -71,7 +70,7 @@ def make_parser(step: Step[object]) -> options.Parser:
     parser = options.Parser(
         prog=f"tagseal {step.name}",
         description=step.summary,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=options.Formatter,
         allow_abbrev=False,
     )
     common = parser.add_argument_group("options of every step")

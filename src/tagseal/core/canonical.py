@@ -6,7 +6,6 @@ limit (issue 4 asks the same of bundles). Writing is deterministic: sorted keys,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn, TypeAlias
 
@@ -54,6 +53,8 @@ def parse(data: bytes, *, max_bytes: int = MAX_JSON_BYTES) -> Json:
     Raises:
         TagsealError: `json-invalid` for anything but one well-formed document within the limits.
     """
+    import json  # here and below: a step that stops before it reads a record need not pay for it
+
     if len(data) > max_bytes:
         _refuse(f"The JSON document has {len(data)} bytes; at most {max_bytes} are read.")
     try:
@@ -73,6 +74,8 @@ def dump(value: Json, *, pretty: bool = False) -> bytes:
 
     Floats are refused (TypeError, our own bug): their text differs between languages.
     """
+    import json
+
     _no_floats(value)
     if pretty:
         text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)

@@ -11,7 +11,8 @@ from typing import Final
 
 from tagseal.core import canonical, jsonable, record
 from tagseal.core.checks import Check, Verdict, overall
-from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, VerifyFacts
+from tagseal.core.facts import InspectFacts, SourceFacts
+from tagseal.core.public_facts import PublishFacts, VerifyFacts
 from tagseal.core.record import Record
 from tagseal.core.report_controls import CONTROLS, NOT_COVERED, ControlVerdict, judge
 

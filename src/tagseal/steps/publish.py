@@ -19,7 +19,8 @@ from typing import Final
 from tagseal.context import Context
 from tagseal.core import sums
 from tagseal.core.checks import Check, Verdict
-from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, Sum, UploadReceipt
+from tagseal.core.facts import InspectFacts, SourceFacts, Sum
+from tagseal.core.public_facts import PublishFacts, UploadReceipt
 from tagseal.core.publish_plan import (
     ALREADY_THERE,
     FILE_EXISTS_WITH_OTHER_BYTES,

@@ -19,8 +19,9 @@ from typing import Final
 from tagseal.context import Context
 from tagseal.core import evidence, sums
 from tagseal.core.checks import Check
-from tagseal.core.facts import ReleaseFacts, SourceFacts, Sum
+from tagseal.core.facts import SourceFacts, Sum
 from tagseal.core.notes import CHANGELOGS, changelog_section, notes
+from tagseal.core.public_facts import ReleaseFacts
 from tagseal.core.release_checks import PUBLISHED, drafted, earlier_evidence, published, step_files
 from tagseal.core.release_plan import EVIDENCE, Present, check_same, is_latest, plan_draft
 from tagseal.core.sealed import SUMS, SUMS_BUNDLE, check_set

@@ -15,7 +15,8 @@ from typing import Final
 from tagseal.context import Context
 from tagseal.core import sums
 from tagseal.core.checks import Check, Verdict
-from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, VerifyFacts
+from tagseal.core.facts import InspectFacts, SourceFacts
+from tagseal.core.public_facts import PublishFacts, VerifyFacts
 from tagseal.core.record import digest
 from tagseal.core.release_checks import PUBLISHED, step_files
 from tagseal.core.report import Inputs, Report, dump, make

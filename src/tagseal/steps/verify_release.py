@@ -23,7 +23,8 @@ from tagseal.context import Context
 from tagseal.core import public_verdict as verdict
 from tagseal.core import sums
 from tagseal.core.checks import Check, Verdict
-from tagseal.core.facts import InspectFacts, PublishFacts, SourceFacts, Sum, VerifyFacts
+from tagseal.core.facts import InspectFacts, SourceFacts, Sum
+from tagseal.core.public_facts import PublishFacts, VerifyFacts
 from tagseal.core.release_files import of_release
 from tagseal.core.release_plan import EVIDENCE
 from tagseal.core.sealed import SUMS, signed_names
