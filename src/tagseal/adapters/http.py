@@ -57,7 +57,18 @@ class HttpClient:
             TagsealError: `service-unreachable`, `service-timeout`, `service-error` (5xx, or 429 to the end),
                 `service-cut-off`, `service-nonsense`, `service-too-large`. Other 4xx are returned.
         """
-        call = Call(
+        call = self._get(url, headers, timeout_s, max_bytes, redirect_hosts)
+        return self._attempts(call, retries, lambda: exchange(call, None))
+
+    def _get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None,
+        timeout_s: float,
+        max_bytes: int,
+        redirect_hosts: frozenset[str],
+    ) -> Call:
+        return Call(
             method="GET",
             url=url,
             headers=headers or {},
@@ -67,7 +78,6 @@ class HttpClient:
             redirect_hosts=redirect_hosts,
             ca_file=self._ca_file,
         )
-        return self._attempts(call, retries, lambda: exchange(call, None))
 
     def post(
         self,
@@ -110,16 +120,7 @@ class HttpClient:
         Raises:
             TagsealError: as `get`, and `download-differs`.
         """
-        call = Call(
-            method="GET",
-            url=url,
-            headers=headers or {},
-            data=None,
-            timeout_s=timeout_s,
-            max_bytes=max_bytes,
-            redirect_hosts=redirect_hosts,
-            ca_file=self._ca_file,
-        )
+        call = self._get(url, headers, timeout_s, max_bytes, redirect_hosts)
         parts: list[_Part] = []
 
         def attempt() -> HttpResponse:

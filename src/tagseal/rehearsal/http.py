@@ -14,17 +14,18 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 from tagseal.rehearsal.listener import Listener
 from tagseal.rehearsal.messages import Fault, Request, Response, json_response
+from tagseal.rehearsal.started import Started
 
 __all__ = ["Fault", "Request", "Response", "Server", "json_response"]
 
 MAX_BODY_BYTES: Final = 256 * 2**20
 
 
-class Server:
+class Server(Started):
     """A loopback server around a handler; use as a context manager or call `start` and `stop`."""
 
     def __init__(self, handler: Callable[[Request], Response], *, tls: ssl.SSLContext | None = None) -> None:
@@ -53,13 +54,6 @@ class Server:
             self._thread.join()
             self._thread = None
         self._http.server_close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Self
 
 from tagseal.rehearsal.http import Fault, Server
 from tagseal.rehearsal.index import IndexService
+from tagseal.rehearsal.started import Started
 
 
-class IndexServer:
+class IndexServer(Started):
     """Two loopback listeners, http and https, over one index; `with` it, or call `start` and `stop`."""
 
     def __init__(self, service: IndexService, tls: ssl.SSLContext) -> None:
@@ -39,13 +39,6 @@ class IndexServer:
         """Stop answering and free the ports."""
         self.plain.stop()
         self.secure.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:

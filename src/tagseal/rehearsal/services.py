@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
 from tagseal.adapters.trust_config import IndexEndpoints, TrustConfig
@@ -19,6 +19,7 @@ from tagseal.rehearsal.index_attestations import SigstoreAttestationVerifier
 from tagseal.rehearsal.index_oidc import TrustedPublisher
 from tagseal.rehearsal.index_server import IndexServer
 from tagseal.rehearsal.sigstore_services import SigstoreServices
+from tagseal.rehearsal.started import Started
 from tagseal.secret import Secret
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Subject:
     branch: str
 
 
-class RehearsalServices:
+class RehearsalServices(Started):
     """Sigstore, package index and forge of one rehearsal; `with` it, or call `start` and `stop`."""
 
     def __init__(self, sigstore: SigstoreServices, subject: Subject, *, clock: Clock) -> None:
@@ -101,10 +102,3 @@ class RehearsalServices:
         """Stop answering; what was signed stays verifiable with the trusted root."""
         self.index.stop()
         self.forge_server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from tagseal.ports import Clock
 from tagseal.rehearsal import fulcio, oidc, rekor, trust
 from tagseal.rehearsal.certificate import make_authority
@@ -14,9 +12,10 @@ from tagseal.rehearsal.oidc import OidcIssuer
 from tagseal.rehearsal.rekor import RekorService
 from tagseal.rehearsal.rekor_log import TransparencyLog
 from tagseal.rehearsal.sct import CtLog
+from tagseal.rehearsal.started import Started
 
 
-class SigstoreServices:
+class SigstoreServices(Started):
     """All keys are made for this object and leave it never; use as a context manager or call `start` and `stop`."""
 
     def __init__(self, *, clock: Clock) -> None:
@@ -55,13 +54,6 @@ class SigstoreServices:
     def stop(self) -> None:
         """Stop answering; signatures made so far stay verifiable with the trusted root."""
         self.server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def handle(self, request: Request) -> Response:
         """Pass the request to the service whose path it has."""
