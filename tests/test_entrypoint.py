@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import entrypoint
 import pytest
 
 ENTRYPOINT = Path(__file__).parents[1] / "entrypoint.py"
@@ -27,7 +27,7 @@ def test_planted_variables_are_removed_and_inputs_stay() -> None:
         "INPUT_RELEASE-DIR": "release",
         "PATH": "/usr/bin",
     }
-    runpy.run_path(str(ENTRYPOINT))["scrub"](environment)
+    entrypoint.scrub(environment)
     assert environment == {
         "GITHUB_WORKSPACE": "/github/workspace",
         "INPUT_RELEASE-DIR": "release",
