@@ -109,13 +109,17 @@ def main_inner(words: list[str]) -> int:
         return int(ExitCode.PASS)
     name, rest = words[0], words[1:]
     if name in STEPS:
+        from tagseal.adapters import interrupts
         from tagseal.commands.step_cli import run
 
-        return run(name, rest)
+        with interrupts.heard():
+            return run(name, rest)
     if name in COMMANDS:
+        from tagseal.adapters import interrupts
         from tagseal.commands.command_cli import run as run_command
 
-        return run_command(name, rest)
+        with interrupts.heard():
+            return run_command(name, rest)
     kind = "option" if name.startswith("-") else "command"
     raise TagsealError(
         USAGE, f"There is no {kind} {name!r}.{nearest(name, [*STEPS, *COMMANDS, '--help', '--version'])}"

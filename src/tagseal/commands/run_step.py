@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tagseal import __version__
+from tagseal.adapters import interrupts
 from tagseal.adapters.files import ReleaseDir, sha256_of_all, write_atomically, writing
 from tagseal.adapters.step_files import StepFiles
 from tagseal.commands.ground import Ground, stand
@@ -101,6 +102,7 @@ def run_step(
         done = _call(step, context, params, me)
         if done.error is not None:
             _clear(staged)  # a step that gave up leaves its finding, no outputs
+        interrupts.check()
         with writing(release.root):
             _seal(release, staged, done, ground=ground, files=files, run=run, started=_time(started), adapters=adapters)
     return done
