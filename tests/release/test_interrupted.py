@@ -30,14 +30,26 @@ def assert_nothing_unsealed_is_public(made: Release) -> None:
         assert sealed[name] == f"sha256:{hashlib.sha256(stored.data).hexdigest()}"
 
 
+def interrupt(made: Release, node: str, how: signal.Signals, exit_code: int) -> int:
+    """Interrupt a node while it works; return how many tries it took: a quick step may end before the signal."""
+    staging = made.directory / ".staging" / node
+    for attempt in range(1, 8):
+        ended = made.interrupted(node, how, staging.is_dir)
+        if ended == exit_code:
+            return attempt
+        assert ended in {0, -how}, (node, ended)  # ended before, or while the interpreter was already leaving
+        assert_sound(made)
+    raise AssertionError(f"{node} was never interrupted")
+
+
 @pytest.mark.promise("R14")
 @pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["kill", "ctrl-c"])
 def test_every_step_survives(tmp_path: Path, how: signal.Signals, exit_code: int) -> None:
     with release(tmp_path) as made:
         for node in RELEASE_ORDER:
-            staging = made.directory / ".staging" / node
-            assert made.interrupted(node, how, staging.is_dir) == exit_code, node
-            assert not (made.directory / "steps" / node / "record.json").exists(), node
+            attempts = interrupt(made, node, how, exit_code)
+            if attempts == 1:  # otherwise the step had ended before, and its record stays
+                assert not (made.directory / "steps" / node / "record.json").exists(), node
             assert_sound(made)
             assert_nothing_unsealed_is_public(made)
             ended = made.step(node)
