@@ -7,7 +7,6 @@ an empty folder, so that nothing in the project can configure them.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import sys
@@ -22,6 +21,7 @@ from tagseal.core.buildenv import select_wheels, supported_tags
 from tagseal.core.facts import Requirement
 from tagseal.core.lock import LockedPackage, LockedWheel, check_python, parse_lock, parse_resolved
 from tagseal.core.lock_text import render_lock
+from tagseal.core.record import digest
 from tagseal.errors import Code, ExitCode, TagsealError
 from tagseal.secret import mask
 
@@ -119,7 +119,7 @@ class IndexRequirements:
     def _take(self, wheel: LockedWheel, dest: Path) -> bool:
         """Copy a wheel from the cache to `dest` if its bytes are right; a wrong one is thrown away."""
         data = _read(self._place(wheel))
-        if _sha256(data) != wheel.sha256:
+        if digest(data) != wheel.sha256:
             with contextlib.suppress(OSError):
                 self._place(wheel).unlink()
             return False
@@ -151,7 +151,7 @@ class IndexRequirements:
             for package, wheel in missing:
                 found = folder / "wheels" / wheel.filename
                 data = _read(found)
-                if _sha256(data) != wheel.sha256:
+                if digest(data) != wheel.sha256:
                     wanted = f"{package.name} {package.version}"
                     raise TagsealError(REQUIREMENT_UNAVAILABLE, f"The index has {wanted}, but not as {wheel.filename}.")
                 (dest / wheel.filename).write_bytes(data)
@@ -166,10 +166,6 @@ def _read(path: Path) -> bytes:
             return file.read(_MAX_WHEEL_BYTES + 1)
     except OSError:
         return b""
-
-
-def _sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _download_error(done: Completed) -> TagsealError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tagseal.adapters.files import RELEASE_FILE_MISSING, ReleaseDir, sha256_of_all, write_atomically, writing
 from tagseal.core.graph import FILE_ADDED, FILE_CHANGED
+from tagseal.core.record import digest
 from tagseal.errors import TagsealError
 
 
@@ -57,7 +57,7 @@ class StepFiles:
         data = self._release.read(path, max_bytes=max_bytes)
         if data is None:
             raise TagsealError(RELEASE_FILE_MISSING, f"{path} is not there.")
-        self._note(path, f"sha256:{hashlib.sha256(data).hexdigest()}")
+        self._note(path, digest(data))
         return data
 
     def path(self, path: str) -> Path:

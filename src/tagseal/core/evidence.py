@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from tagseal.core import canonical
+from tagseal.core.record import digest
 
 
 def dump(files: Mapping[str, bytes]) -> bytes:
@@ -18,7 +18,7 @@ def dump(files: Mapping[str, bytes]) -> bytes:
             {
                 "content": data.decode("utf-8"),
                 "path": path,
-                "sha256": f"sha256:{hashlib.sha256(data).hexdigest()}",
+                "sha256": digest(data),
             }
         )
         for path, data in sorted(files.items())

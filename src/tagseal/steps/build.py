@@ -10,7 +10,6 @@ Spec: PEP 517, PEP 751, https://reproducible-builds.org/specs/source-date-epoch/
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from tagseal.core.checks import Check, Verdict
 from tagseal.core.facts import Artifact, BuildFacts, Requirement, SourceFacts
 from tagseal.core.lock import LOCK_NAME
 from tagseal.core.policy import parse_policy
+from tagseal.core.record import digest
 from tagseal.core.repack import repack
 from tagseal.errors import Code, ExitCode, TagsealError
 from tagseal.ports import Sandbox, SandboxInput, SandboxJob, SandboxLimits, SandboxOutcome
@@ -61,7 +61,7 @@ def run(ctx: Context, params: Params) -> BuildFacts:
     """
     source = ctx.result(SourceFacts, "verify-source")
     lock = ctx.files.read(f"steps/verify-source/{LOCK_NAME}")
-    if _sha256(lock) != source.lock_digest:
+    if digest(lock) != source.lock_digest:
         raise TagsealError(LOCK_DIGEST_MISMATCH, f"{LOCK_NAME} is not the lock that verify-source saw.")
     sandbox = _sandbox(ctx, params)
     settings = leg_settings(ctx.leg, epoch_s=source.commit_time_s, version=source.version)
@@ -122,7 +122,7 @@ def _collect(ctx: Context, outcome: SandboxOutcome, out: Path, *, epoch_s: int) 
                 name=name,
                 kind="wheel" if name.endswith(".whl") else "sdist",
                 size_bytes=len(repacked.data),
-                sha256=_sha256(repacked.data),
+                sha256=digest(repacked.data),
                 content_digest=repacked.content_digest,
             )
         )
@@ -159,10 +159,6 @@ def _facts(
         variations=variations(settings, clock_is_shifted=outcome.clock_is_shifted),
         checks=(built, *outcome.probe),
     )
-
-
-def _sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 STEP: Final = Step(

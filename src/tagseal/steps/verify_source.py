@@ -10,7 +10,6 @@ Spec: PEP 440; git-tag(1) and gitformat-signature(5); OpenSSH PROTOCOL.sshsig; R
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from tagseal.core.checks import Check
 from tagseal.core.facts import Signer, SourceFacts
 from tagseal.core.lock import LOCK_NAME, MAX_LOCK_BYTES
 from tagseal.core.policy import Policy, PolicySigner, dump_policy, end_of, is_over
+from tagseal.core.record import digest
 from tagseal.core.source import Tree, TreeFile, dump_tree
 from tagseal.core.tagobject import TagObject
 from tagseal.core.version import version_of_tag
@@ -83,7 +83,7 @@ def run(ctx: Context, params: Params) -> SourceFacts:
         lock_digest=_write(ctx, f"{ctx.me}/{LOCK_NAME}", lock),
         lock_path=lock_path,
         policy_digest=_write(ctx, f"{ctx.me}/policy.json", dump_policy(policy)),
-        checks=(*checks, *branch_checks, source_rules.locked(lock_path, _sha256(lock))),
+        checks=(*checks, *branch_checks, source_rules.locked(lock_path, digest(lock))),
     )
 
 
@@ -173,11 +173,7 @@ def _tree(git: Git, commit: str) -> Tree:
 
 def _write(ctx: Context, path: str, data: bytes) -> str:
     ctx.files.write(path, data)
-    return _sha256(data)
-
-
-def _sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return digest(data)
 
 
 STEP: Final = Step(
